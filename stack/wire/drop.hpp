@@ -1,0 +1,48 @@
+// Why a packet from the network was thrown away. Each reason has a counter in Statistics; nothing is thrown or logged.
+// Read next: ipv4.hpp and segment.hpp, which return these.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace backstop {
+
+enum class Drop : std::uint8_t {
+  ip_truncated,
+  ip_version_6,
+  ip_bad_version,
+  ip_bad_header_length,
+  ip_bad_total_length,
+  ip_bad_checksum,
+  ip_bad_source,
+  ip_not_for_us,
+  ip_unknown_protocol,
+  fragment_malformed,
+  fragment_overlap,
+  fragment_timeout,
+  fragment_no_room,
+  icmp_truncated,
+  icmp_bad_checksum,
+  icmp_ignored,
+  udp_truncated,
+  udp_bad_checksum,
+  tcp_truncated,
+  tcp_bad_data_offset,
+  tcp_bad_checksum,
+  tcp_port_zero,
+  tcp_bad_flags,
+  tcp_listen_neither,
+  tcp_no_resources,
+  tcp_backlog_full,
+  reply_queue_full,
+  reply_rate_limited,
+  count_,
+};
+
+inline constexpr std::size_t drop_count = static_cast<std::size_t>(Drop::count_);
+
+/// The reason's name, as counters and transcripts print it.
+std::string_view to_string(Drop reason);
+
+}  // namespace backstop

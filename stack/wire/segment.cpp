@@ -1,0 +1,77 @@
+#include "stack/wire/segment.hpp"
+
+#include "stack/wire/checksum.hpp"
+
+namespace backstop::wire {
+namespace {
+
+Segment read_fields(Bytes bytes, std::size_t header_size) {
+  return {
+      .source_port = load16(bytes, 0),
+      .destination_port = load16(bytes, 2),
+      .seq = SeqNum{load32(bytes, 4)},
+      .ack = SeqNum{load32(bytes, 8)},
+      .flags = Flags{load8(bytes, 13)},
+      .window = load16(bytes, 14),
+      .urgent_pointer = load16(bytes, 18),
+      .options = parse_options(bytes.subspan(tcp_header_size, header_size - tcp_header_size)),
+      .text = bytes.subspan(header_size),
+  };
+}
+
+bool checksum_is_right(const Ipv4Datagram& datagram) {
+  Checksum checksum = pseudo_header(datagram.header.source, datagram.header.destination, protocol_tcp,
+                                    static_cast<std::uint16_t>(datagram.payload.size()));
+  checksum.add(datagram.payload);
+  return checksum.finish() == 0;
+}
+
+void write_fields(const Segment& segment, std::size_t header_size, MutableBytes out) {
+  store16(out, 0, segment.source_port);
+  store16(out, 2, segment.destination_port);
+  store32(out, 4, segment.seq.value());
+  store32(out, 8, segment.has_ack() ? segment.ack.value() : 0);
+  store8(out, 12, static_cast<std::uint8_t>((header_size / 4) << 4));
+  store8(out, 13, segment.flags.bits());
+  store16(out, 14, segment.window);
+  store16(out, 16, 0);
+  store16(out, 18, segment.urgent_pointer);
+}
+
+}  // namespace
+
+std::expected<Segment, Drop> parse_segment(const Ipv4Datagram& datagram, Offload offload) {
+  const Bytes bytes = datagram.payload;
+  if (bytes.size() < tcp_header_size) return std::unexpected(Drop::tcp_truncated);
+  const std::size_t header_size = (load8(bytes, 12) >> 4) * 4u;
+  if (header_size < tcp_header_size || header_size > bytes.size()) return std::unexpected(Drop::tcp_bad_data_offset);
+  if (!offload.checksum_partial && !checksum_is_right(datagram)) return std::unexpected(Drop::tcp_bad_checksum);
+  if (load16(bytes, 0) == 0 || load16(bytes, 2) == 0) return std::unexpected(Drop::tcp_port_zero);
+  return read_fields(bytes, header_size);
+}
+
+std::size_t emit_segment(const Ipv4Header& ip, const Segment& segment, std::span<const Bytes> text, ChecksumKind kind,
+                         MutableBytes out) {
+  const MutableBytes tcp = out.subspan(ipv4_header_size);
+  const std::size_t options = emit_options(segment.options, tcp.subspan<tcp_header_size, max_options_size>());
+  const std::size_t header_size = tcp_header_size + options;
+  write_fields(segment, header_size, tcp);
+
+  std::size_t text_size = 0;
+  for (Bytes piece : text) text_size += piece.size();
+  const std::size_t payload_size = header_size + text_size;
+  emit_ipv4(ip, payload_size, out);
+
+  Checksum checksum =
+      pseudo_header(ip.source, ip.destination, protocol_tcp, static_cast<std::uint16_t>(payload_size));
+  if (kind == ChecksumKind::partial) {
+    store16(tcp, 16, checksum.sum());
+  } else {
+    checksum.add(tcp.first(header_size));
+    for (Bytes piece : text) checksum.add(piece);
+    store16(tcp, 16, checksum.finish());
+  }
+  return ipv4_header_size + header_size;
+}
+
+}  // namespace backstop::wire

@@ -1,0 +1,81 @@
+// TCP options (RFC 9293 section 3.2; RFC 7323 window scale and timestamps; RFC 2018 SACK): read in any order, unknown
+// ones skipped by their length, illegal lengths end the reading; written in the order that Linux and FreeBSD use.
+// Read next: segment.hpp.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "stack/wire/bytes.hpp"
+#include "stack/wire/seq.hpp"
+
+namespace backstop::wire {
+
+inline constexpr std::size_t max_options_size = 40;
+
+struct Timestamps {
+  std::uint32_t value = 0;  ///< TSval
+  std::uint32_t echo = 0;   ///< TSecr
+
+  friend bool operator==(const Timestamps&, const Timestamps&) = default;
+};
+
+/// A range of text that arrived out of order: from left, up to but without right.
+struct SackBlock {
+  SeqNum left;
+  SeqNum right;
+
+  friend bool operator==(const SackBlock&, const SackBlock&) = default;
+};
+
+/// Up to four blocks, the number that fits into 40 octets of options (RFC 2018 section 3).
+class SackBlocks {
+ public:
+  static constexpr std::size_t capacity = 4;
+
+  void push_back(SackBlock block) {
+    if (size_ < capacity) blocks_[size_++] = block;
+  }
+  void truncate(std::size_t size) {
+    if (size < size_) size_ = static_cast<std::uint8_t>(size);
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] SackBlock operator[](std::size_t index) const { return blocks_[index]; }
+  [[nodiscard]] const SackBlock* begin() const { return blocks_.data(); }
+  [[nodiscard]] const SackBlock* end() const { return blocks_.data() + size_; }
+
+  friend bool operator==(const SackBlocks& a, const SackBlocks& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+
+ private:
+  std::array<SackBlock, capacity> blocks_{};
+  std::uint8_t size_ = 0;
+};
+
+struct TcpOptions {
+  std::optional<std::uint16_t> mss;
+  std::optional<std::uint8_t> window_scale;
+  bool sack_permitted = false;
+  std::optional<Timestamps> timestamps;
+  SackBlocks sack;
+
+  friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
+};
+
+/// Reads the options part of a TCP header. An option with an illegal length ends the reading (RFC 9293 MUST-7); what
+/// stood before it counts.
+TcpOptions parse_options(Bytes options);
+
+/// Writes the options and pads with zeros to a multiple of four; returns the size written, at most 40.
+/// SACK blocks that do not fit any more are left out, last first.
+std::size_t emit_options(const TcpOptions& options, std::span<std::byte, max_options_size> out);
+
+/// The size emit_options would write.
+std::size_t options_size(const TcpOptions& options);
+
+}  // namespace backstop::wire
