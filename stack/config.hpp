@@ -1,0 +1,46 @@
+// The size and the identity of a stack. Everything that costs memory is bounded here, and all of it is taken from one
+// memory resource in the constructor; Stack::required_memory(config) tells how much.
+// Read next: stack.hpp.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "stack/tcp/parameters.hpp"
+#include "stack/wire/address.hpp"
+
+namespace backstop {
+
+struct Config {
+  Ipv4Address address;  ///< our address
+  /// Prefix length of our network, to know its broadcast address; 32 when there is none.
+  std::uint8_t prefix = 32;
+  /// Answer for every unicast destination, and keep the one that was asked for as the connection's local end.
+  bool any_ip = false;
+  std::uint16_t mtu = 1500;  ///< octets, of the device below
+  /// Largest text of one outbound packet that the device cuts into segments itself; 0: it cannot (no TSO).
+  std::uint32_t segmentation_offload = 0;
+  /// Whether the device finishes partial checksums of outbound packets.
+  bool checksum_offload = false;
+
+  std::uint32_t max_connections = 4096;
+  std::uint32_t max_listeners = 64;
+  std::uint32_t max_taps = 4;
+  /// Blocks that all send and receive queues share, and the octets in each.
+  std::uint32_t blocks = 16'384;
+  std::uint32_t block_size = 4096;
+  /// Segments that answer at once (RST, challenge and duplicate ACKs) wait in a queue of this many.
+  std::uint32_t reply_queue = 1024;
+  /// Datagrams being reassembled at a time.
+  std::uint32_t max_reassemblies = 4;
+  /// Octets for the frames of coroutines (stack/coroutine.hpp); 0 when they are not used.
+  std::uint32_t coroutine_memory = 8 << 20;
+
+  /// Secret keys ISNs, the demultiplexing hash and timestamp offsets (RFC 6528, RFC 7323 section 5.4). It must be random
+  /// where an attacker can reach the stack, and may be fixed where runs must repeat.
+  std::array<std::uint8_t, 16> secret{};
+
+  Parameters tcp;
+};
+
+}  // namespace backstop

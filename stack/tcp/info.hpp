@@ -1,0 +1,38 @@
+// A look into one connection, in the terms of Linux's tcp_info where it has one.
+#pragma once
+
+#include <cstdint>
+
+#include "stack/tcp/state.hpp"
+#include "stack/tcp/time.hpp"
+#include "stack/wire/address.hpp"
+
+namespace backstop {
+
+struct ConnectionInfo {
+  FourTuple tuple;
+  State state = State::closed;
+  std::uint32_t mss = 0;         ///< octets of text in a full segment we send
+  std::uint32_t peer_mss = 0;    ///< what the peer announced
+  std::uint32_t send_window = 0;     ///< SND.WND, octets
+  std::uint32_t receive_window = 0;  ///< RCV.WND, octets
+  std::uint8_t send_scale = 0;
+  std::uint8_t receive_scale = 0;
+  bool timestamps = false;
+  bool selective_acks = false;
+  Duration srtt{};  ///< zero before the first sample
+  Duration rttvar{};
+  Duration rto{};
+  std::uint32_t congestion_window = 0;  ///< octets
+  std::uint32_t slow_start_threshold = 0;
+  std::uint32_t in_flight = 0;     ///< octets, as the sender estimates
+  std::uint32_t unsent = 0;        ///< octets written by the user and never sent
+  std::uint32_t unread = 0;        ///< octets received in order and not read by the user
+  std::uint64_t bytes_acked = 0;   ///< of ours, by the peer
+  std::uint64_t bytes_received = 0;
+  std::uint32_t segments_sent = 0;
+  std::uint32_t segments_received = 0;
+  std::uint32_t retransmissions = 0;  ///< segments
+};
+
+}  // namespace backstop

@@ -1,0 +1,59 @@
+// What may be set about TCP, with the default of each and where it comes from. One set serves a whole stack.
+// Read next: tcb.hpp.
+#pragma once
+
+#include <cstdint>
+
+#include "stack/tcp/time.hpp"
+
+namespace backstop {
+
+struct Parameters {
+  using seconds = std::chrono::seconds;
+  using milliseconds = std::chrono::milliseconds;
+
+  /// Most octets one connection may hold for its user to read: the largest receive window.
+  std::uint32_t receive_buffer = 1 << 20;
+  /// Most octets one connection may hold that are not acknowledged yet.
+  std::uint32_t send_buffer = 1 << 20;
+
+  bool window_scaling = true;    ///< offer RFC 7323 window scaling
+  bool timestamps = true;        ///< offer RFC 7323 timestamps
+  bool selective_acks = true;    ///< offer RFC 2018 SACK
+  bool no_delay = false;         ///< switch Nagle's algorithm off (MUST-17)
+
+  /// Segments in the initial window (RFC 6928).
+  std::uint32_t initial_window = 10;
+
+  Duration initial_rto = seconds{1};  ///< RFC 6298 (2.1)
+  /// Deviation: RFC 6298 (2.4) asks for one second. Deployed stacks have used 200 ms for decades, and a peer's delayed
+  /// acknowledgment (RFC 9293: under 500 ms, in practice 40) rarely passes it.
+  Duration minimum_rto = milliseconds{200};
+  Duration maximum_rto = seconds{120};  ///< RFC 6298 (2.5): at least 60 s
+
+  Duration delayed_ack = milliseconds{40};  ///< MUST-40: less than 500 ms
+  /// In-order segments answered at once when a connection is young, so that the peer's slow start is not held up.
+  std::uint8_t quick_acks = 16;
+
+  /// R2 (RFC 9293 section 3.8.3): text or FIN unacknowledged for this long ends the connection (SHLD-11: 100 s or more).
+  Duration user_timeout = seconds{180};
+  /// R2 for a SYN (MUST-23: 3 minutes or more).
+  Duration syn_timeout = seconds{180};
+  /// How long a connection that a peer opened may stay half-open.
+  Duration half_open_timeout = seconds{60};
+  /// Why: RFC 9293 puts MSL at two minutes; networks of today hold no segment that long, and 2 MSL of one minute is what
+  /// Linux waits. A deployment that knows better says so here.
+  Duration msl = seconds{30};
+  /// How long a connection whose user has gone waits in FIN-WAIT-2 for the peer's FIN.
+  Duration fin_wait_2_timeout = seconds{60};
+
+  bool keep_alive = false;                      ///< MUST-25: off by default
+  Duration keep_alive_idle = std::chrono::hours{2};  ///< MUST-28
+  Duration keep_alive_interval = seconds{75};
+  std::uint8_t keep_alive_probes = 9;
+
+  std::uint8_t ttl = 64;  ///< MUST-49
+  std::uint8_t dscp = 0;  ///< MUST-48
+};
+
+}  // namespace backstop
