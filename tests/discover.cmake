@@ -1,0 +1,36 @@
+# Writes OUTPUT, the ctest file that has one test for every test case of PROGRAM, named "AREA: test case".
+# Why not Catch2's own module: it takes a test's name for a list, so a semicolon in it makes two tests of one.
+# Test cases tagged [threads] get that as a label as well.
+
+function(list_names result)
+  set(option --list-test-names-only)
+  if(CATCH2_VERSION VERSION_GREATER_EQUAL 3)
+    set(option --list-tests --verbosity quiet)
+  endif()
+  execute_process(COMMAND ${PROGRAM} ${option} ${ARGN} OUTPUT_VARIABLE names ERROR_VARIABLE errors)
+  if(errors)
+    message(FATAL_ERROR "${PROGRAM} cannot list its test cases: ${errors}")
+  endif()
+  set(${result} "${names}" PARENT_SCOPE)
+endfunction()
+
+list_names(names "~[.]")
+list_names(threaded "[threads]")
+set(content "")
+while(names MATCHES "^([^\n]+)\n")
+  string(LENGTH "${CMAKE_MATCH_0}" length)
+  set(name "${CMAKE_MATCH_1}")
+  string(SUBSTRING "${names}" ${length} -1 names)
+  string(REGEX REPLACE "([][,\"\\])" "\\\\\\1" spec "${name}")
+  set(properties "SKIP_RETURN_CODE 77")
+  string(FIND "\n${threaded}" "\n${name}\n" found)
+  if(NOT found EQUAL -1)
+    string(APPEND properties " LABELS threads")
+  endif()
+  if(AREA STREQUAL "kernel")
+    string(APPEND properties " RESOURCE_LOCK kernel")
+  endif()
+  string(APPEND content "add_test([==[${AREA}: ${name}]==] [==[${PROGRAM}]==] [==[${spec}]==])\n"
+    "set_tests_properties([==[${AREA}: ${name}]==] PROPERTIES ${properties})\n")
+endwhile()
+file(WRITE ${OUTPUT} "${content}")
