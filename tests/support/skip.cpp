@@ -17,7 +17,7 @@ bool skipping_is_failure() {
 }
 
 void note_skip(std::string_view reason) {
-  std::cout << "SKIPPED: " << reason << std::endl;
+  std::cout << "SKIPPED: " << reason << '\n' << std::flush;
   any_skip = true;
 }
 
