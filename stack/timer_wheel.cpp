@@ -21,9 +21,7 @@ TimerWheel::Key TimerWheel::key_of(Instant instant) {
   return static_cast<Key>(instant.time_since_epoch().count()) ^ (Key{1} << 63);
 }
 
-Instant TimerWheel::instant_of(Key key) {
-  return Instant{Duration{static_cast<std::int64_t>(key ^ (Key{1} << 63))}};
-}
+Instant TimerWheel::instant_of(Key key) { return Instant{Duration{static_cast<std::int64_t>(key ^ (Key{1} << 63))}}; }
 
 std::uint32_t TimerWheel::bucket_of(Key deadline) const {
   if (deadline <= now_) return due_bucket;

@@ -130,9 +130,12 @@ class Pair {
 
   void step() {
     switch (pick(8)) {
-      case 0: return advance();
-      case 1: return cancel();
-      default: return arm();
+      case 0:
+        return advance();
+      case 1:
+        return cancel();
+      default:
+        return arm();
     }
   }
   /// As step(), but deadlines are never cancelled or moved: then next_deadline() has to be exact.
@@ -148,10 +151,14 @@ class Pair {
   Duration random_duration() { return Duration{static_cast<std::int64_t>(random_() >> (1 + pick(63)))}; }
   Instant start() {
     switch (pick(4)) {
-      case 0: return Instant{0ns};
-      case 1: return Instant{-random_duration()};
-      case 2: return immediately;
-      default: return Instant{random_duration() / 2};
+      case 0:
+        return Instant{0ns};
+      case 1:
+        return Instant{-random_duration()};
+      case 2:
+        return immediately;
+      default:
+        return Instant{random_duration() / 2};
     }
   }
   Instant later() {

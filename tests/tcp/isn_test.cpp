@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 constexpr Secret secret{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 constexpr Secret other_secret{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17};
-constexpr FourTuple tuple{.local = {Ipv4Address::of(10, 90, 0, 2), 80}, .remote = {Ipv4Address::of(10, 90, 0, 1), 40000}};
+constexpr FourTuple tuple{.local = {Ipv4Address::of(10, 90, 0, 2), 80},
+                          .remote = {Ipv4Address::of(10, 90, 0, 1), 40000}};
 
 Instant at(Duration since_epoch) { return Instant{since_epoch}; }
 

@@ -1,0 +1,81 @@
+// Demultiplexing (RFC 9293 section 3.3.1): from a pair of endpoints to the slot of its connection. A hash table with
+// open addressing; the hash is keyed, so that no peer can choose addresses and ports that collide.
+// Read next: core.hpp.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <memory_resource>
+
+#include "stack/tcp/siphash.hpp"
+#include "stack/wire/address.hpp"
+
+namespace backstop {
+
+class FlowTable {
+ public:
+  static constexpr std::uint32_t no_slot = 0xffff'ffff;
+
+  /// Room for `max_entries` connections, all memory from `memory`.
+  FlowTable(std::uint32_t max_entries, const std::array<std::uint8_t, 16>& secret, std::pmr::memory_resource* memory);
+  ~FlowTable();
+  FlowTable(const FlowTable&) = delete;
+  FlowTable& operator=(const FlowTable&) = delete;
+
+  /// Places in a table for `max_entries`: at least twice as many, so that probes stay short.
+  static constexpr std::size_t places(std::uint32_t max_entries) {
+    return std::bit_ceil(std::max(std::size_t{max_entries} * 2, std::size_t{2}));
+  }
+  /// Octets it takes from the resource.
+  static constexpr std::size_t required_memory(std::uint32_t max_entries) {
+    return places(max_entries) * sizeof(Entry);
+  }
+
+  [[nodiscard]] std::uint32_t hash(const FourTuple& tuple) const {
+    tcp::SipHash13 hash{key_};
+    hash.add((std::uint64_t{tuple.local.address.value} << 32) | tuple.remote.address.value);
+    return static_cast<std::uint32_t>(
+        hash.finish((std::uint64_t{tuple.local.port} << 16) | tuple.remote.port, 8 + 2 + 2));
+  }
+
+  /// The slot that `tuple` was inserted with, or no_slot. `tuple_of(slot)` tells the tuple of a slot in the table.
+  template <class TupleOf>
+  [[nodiscard]] std::uint32_t find(const FourTuple& tuple, TupleOf&& tuple_of) const {
+    const std::uint32_t tag = hash(tuple);
+    for (std::size_t at = tag & mask_; !entries_[at].empty(); at = (at + 1) & mask_) {
+      const Entry entry = entries_[at];
+      if (entry.tag == tag && tuple_of(entry.slot()) == tuple) return entry.slot();
+    }
+    return no_slot;
+  }
+
+  /// The tuple must not be in the table, and there must be room.
+  void insert(const FourTuple& tuple, std::uint32_t slot);
+  /// Takes out what was inserted as exactly this pair; false when it is not there.
+  bool erase(const FourTuple& tuple, std::uint32_t slot);
+
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+
+ private:
+  // Why: two numbers only, so that a probe seldom leaves its cache line; the tag spares nearly all looks at tuples.
+  struct Entry {
+    std::uint32_t slot_plus_one = 0;  // 0: empty
+    std::uint32_t tag = 0;            // the hash
+
+    [[nodiscard]] bool empty() const { return slot_plus_one == 0; }
+    [[nodiscard]] std::uint32_t slot() const { return slot_plus_one - 1; }
+  };
+
+  void close_gap(std::size_t gap);
+
+  tcp::SipKey key_;
+  std::size_t mask_;
+  std::uint32_t max_entries_;
+  std::uint32_t size_ = 0;
+  std::pmr::memory_resource* memory_;
+  Entry* entries_;
+};
+
+}  // namespace backstop
