@@ -10,7 +10,7 @@ set -euo pipefail
 export LC_ALL=C
 
 # C functions that compute and nothing else, and what a compiler or a sanitizer puts in by itself.
-pure_c='^(mem(cpy|move|set|cmp|chr)|bcmp|str(len|cmp|ncmp)|abort|__assert_fail|__stack_chk_fail|__dso_handle|_GLOBAL_OFFSET_TABLE_|_Unwind_Resume|__cxa_.*|__gxx_personality_v0|__dynamic_cast|__(asan|ubsan|tsan|gcov|llvm)_.*|__gcov.*)$'
+pure_c='^(mem(cpy|move|set|cmp|chr)|bcmp|str(len|cmp|ncmp)|abort|__assert_fail|__stack_chk_fail|__dso_handle|__(start|stop)_.*|_GLOBAL_OFFSET_TABLE_|_Unwind_Resume|__cxa_.*|__gxx_personality_v0|__dynamic_cast|__(asan|ubsan|tsan|gcov|llvm)_.*|__gcov.*)$'
 # The registry may be changed by other threads, so the fallback manager may lock.
 locks='^(pthread_(mutex|cond)_.*|pthread_(self|equal)|__pthread_key_create|_ZNSt18condition_variable.*|_ZSt20__throw_system_errori)$'
 # C++: clocks, threads, waiting, random numbers, streams, files, locales.
