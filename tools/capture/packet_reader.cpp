@@ -1,0 +1,116 @@
+#include "tools/capture/packet_reader.hpp"
+
+#include <algorithm>
+
+#include "stack/wire/checksum.hpp"
+#include "tools/capture/capture_error.hpp"
+#include "tools/capture/link_layer.hpp"
+
+namespace backstop::capture {
+namespace {
+
+constexpr std::size_t total_length_offset = 2;
+constexpr std::size_t checksum_offset = 10;
+
+std::size_t header_size(Bytes packet) { return std::size_t{wire::load8(packet, 0) & 0xfu} * 4; }
+
+bool has_whole_header(Bytes packet) {
+  return packet.size() >= wire::ipv4_header_size && header_size(packet) >= wire::ipv4_header_size &&
+         packet.size() >= header_size(packet);
+}
+
+bool header_checksum_is_right(Bytes packet) {
+  wire::Checksum checksum;
+  checksum.add(packet.first(header_size(packet)));
+  return checksum.finish() == 0;
+}
+
+void write_header_checksum(MutableBytes packet) {
+  wire::store16(packet, checksum_offset, 0);
+  wire::Checksum checksum;
+  checksum.add(packet.first(header_size(packet)));
+  wire::store16(packet, checksum_offset, checksum.finish());
+}
+
+}  // namespace
+
+PacketReader::PacketReader(const std::string& path, Filter filter)
+    : name_(path), frames_(open_capture(path)), filter_(std::move(filter)) {}
+
+std::optional<Packet> PacketReader::next() {
+  while (const auto frame = frames_->next()) {
+    ++counts_.frames;
+    if (!is_known_link_type(frame->link_type)) {
+      throw UnreadableCapture(name_ + ": cannot read " + link_type_name(frame->link_type) +
+                              " frames; known are Ethernet, Linux cooked, BSD loopback, raw IP and PPP");
+    }
+    if (!filter_.passes(*frame)) {
+      ++counts_.filtered_out;
+      continue;
+    }
+    const Bytes bytes = find_ipv4(*frame);
+    if (bytes.empty()) continue;
+    if (const auto packet = read_ipv4(*frame, bytes)) return packet;
+  }
+  counts_.cut_short = frames_->cut_short();
+  return std::nullopt;
+}
+
+Bytes PacketReader::find_ipv4(const Frame& frame) {
+  const LinkPayload payload = find_ip(frame.link_type, frame.bytes);
+  switch (payload.kind) {
+    case Payload::ipv4:
+      if (payload.bytes.empty()) ++counts_.malformed;
+      return payload.bytes;
+    case Payload::ipv6:
+      ++counts_.ipv6;
+      return {};
+    case Payload::malformed:
+      ++counts_.malformed;
+      return {};
+    case Payload::other:
+      break;
+  }
+  ++counts_.not_ip;
+  return {};
+}
+
+std::optional<Packet> PacketReader::read_ipv4(const Frame& frame, Bytes bytes) {
+  Packet packet;
+  packet.number = frame.number;
+  packet.time = forward(frame.time);
+  auto datagram = wire::parse_ipv4(bytes);
+  if (!datagram) datagram = parse_mended(frame, bytes, packet);
+  if (!datagram) {
+    ++counts_.malformed;
+    return std::nullopt;
+  }
+  packet.ip = *datagram;
+  return packet;
+}
+
+// Reads a copy of the packet with its length and header checksum put right, and zeros for what is missing.
+std::expected<wire::Ipv4Datagram, Drop> PacketReader::parse_mended(const Frame& frame, Bytes bytes, Packet& packet) {
+  if (!has_whole_header(bytes)) return std::unexpected(Drop::ip_truncated);
+  packet.header_checksum_wrong = !header_checksum_is_right(bytes);
+  std::size_t size = wire::load16(bytes, total_length_offset);
+  // Why: a sender that leaves segmentation to its network card leaves the length to it as well.
+  if (size == 0) size = std::min(bytes.size(), wire::max_datagram_size);
+  if (frame.truncated() && bytes.size() < size) {
+    ++counts_.truncated;
+    packet.missing = static_cast<std::uint32_t>(size - bytes.size());
+  }
+  mended_.assign(bytes.begin(), bytes.end());
+  mended_.resize(bytes.size() + packet.missing);
+  wire::store16(mended_, total_length_offset, static_cast<std::uint16_t>(size));
+  write_header_checksum(mended_);
+  return wire::parse_ipv4(mended_);
+}
+
+Instant PacketReader::forward(Instant captured) {
+  if (captured < now_) ++counts_.backwards;
+  now_ = std::max(now_, captured);
+  return now_;
+}
+
+}  // namespace backstop::capture
