@@ -1,0 +1,46 @@
+#include "tun/packet_copy.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "stack/wire/checksum.hpp"
+#include "stack/wire/ipv4.hpp"
+
+namespace backstop::tun {
+namespace {
+
+/// Where the checksum stands in a transport header (RFC 9293 section 3.1, RFC 768), or nothing.
+std::optional<std::size_t> checksum_offset(std::uint8_t protocol) {
+  if (protocol == wire::protocol_tcp) return 16;
+  if (protocol == wire::protocol_udp) return 6;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void copy_packet(const OutboundPacket& packet, MutableBytes out) {
+  auto at = std::ranges::copy(packet.headers, out.begin()).out;
+  for (Bytes piece : packet.text) at = std::ranges::copy(piece, at).out;
+}
+
+void finish_checksum(MutableBytes headers, std::span<const Bytes> rest) {
+  if (headers.size() < wire::ipv4_header_size) return;
+  const std::size_t start = (wire::load8(headers, 0) & 0xfu) * 4u;
+  const std::uint8_t protocol = wire::load8(headers, 9);
+  const auto offset = checksum_offset(protocol);
+  if (!offset || start < wire::ipv4_header_size || headers.size() < start + *offset + 2) return;
+
+  const MutableBytes transport = headers.subspan(start);
+  wire::store16(transport, *offset, 0);
+  std::size_t size = transport.size();
+  for (Bytes piece : rest) size += piece.size();
+  wire::Checksum checksum = wire::pseudo_header({wire::load32(headers, 12)}, {wire::load32(headers, 16)}, protocol,
+                                                static_cast<std::uint16_t>(size));
+  checksum.add(transport);
+  for (Bytes piece : rest) checksum.add(piece);
+  const std::uint16_t sum = checksum.finish();
+  // RFC 768: a UDP checksum of zero means "none", and its other form in one's complement stands for zero.
+  wire::store16(transport, *offset, sum == 0 && protocol == wire::protocol_udp ? std::uint16_t{0xffff} : sum);
+}
+
+}  // namespace backstop::tun
