@@ -1,0 +1,189 @@
+#include "tun/tun_device.hpp"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstring>
+#include <vector>
+
+#include "stack/wire/ipv4.hpp"
+#include "stack/wire/segment.hpp"
+#include "tun/network_namespace.hpp"
+#include "tun/packet_copy.hpp"
+#include "tun/vnet_header.hpp"
+
+namespace backstop::tun {
+namespace {
+
+constexpr unsigned inbound_offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
+
+// Why: it puts the packet behind a virtio_net_hdr at an offset where its 32-bit fields are aligned.
+constexpr std::size_t buffer_front = 16;
+
+FileDescriptor open_control() {
+  FileDescriptor fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+  if (fd) return fd;
+  const bool missing = errno == ENOENT || errno == ENODEV || errno == ENXIO;
+  throw_errno("open /dev/net/tun", missing ? "is the tun module loaded?" : "run as root or with CAP_NET_ADMIN");
+}
+
+const char* attach_hint(int error) {
+  switch (error) {
+    case EPERM:
+      return "run as root or with CAP_NET_ADMIN";
+    case EBUSY:
+      return "another process is attached";
+    case EINVAL:
+      return "there is a device of that name that is not a TUN device with one queue";
+    default:
+      return "";
+  }
+}
+
+/// A descriptor attached to the TUN device `name`; `name` becomes what the kernel calls it ("bs%d" is a pattern).
+FileDescriptor attach(std::string& name, short extra_flags) {
+  FileDescriptor fd = open_control();
+  ifreq request{};
+  std::ranges::copy(name, request.ifr_name);
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | extra_flags);
+  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) throw_errno("TUNSETIFF " + name, attach_hint(errno));
+  name = request.ifr_name;
+  return fd;
+}
+
+bool set_offloads(const FileDescriptor& fd, unsigned offloads) {
+  return ::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(offloads)) == 0;
+}
+
+bool kernel_has_vnet_header() {
+  const FileDescriptor fd = open_control();
+  unsigned features = 0;
+  return ::ioctl(fd.get(), TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0;
+}
+
+iovec piece_of(Bytes bytes) { return {const_cast<std::byte*>(bytes.data()), bytes.size()}; }
+
+ssize_t write_pieces(int fd, Bytes vnet_header, const OutboundPacket& packet) {
+  std::array<iovec, IOV_MAX> pieces;  // not initialised: 16 KB, of which a few entries are used
+  int count = 0;
+  if (!vnet_header.empty()) pieces[static_cast<std::size_t>(count++)] = piece_of(vnet_header);
+  pieces[static_cast<std::size_t>(count++)] = piece_of(packet.headers);
+  for (Bytes text : packet.text) pieces[static_cast<std::size_t>(count++)] = piece_of(text);
+  return ::writev(fd, pieces.data(), count);
+}
+
+/// For text in more pieces than one writev takes.
+ssize_t write_copy(int fd, Bytes vnet_header, const OutboundPacket& packet) {
+  std::vector<std::byte> copy(packet.size());
+  copy_packet(packet, copy);
+  return write_pieces(fd, vnet_header, {.headers = copy, .text = {}, .offload = packet.offload});
+}
+
+}  // namespace
+
+TunDevice::TunDevice(const TunOptions& options)
+    : buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_front + wire::max_datagram_size)) {
+  in_network_namespace(options.network_namespace, [&] { open(options); });
+}
+
+TunDevice::~TunDevice() {
+  // Whoever attaches to it next may know nothing of offloads, and the device remembers them.
+  if (existed_ && vnet_) set_offloads(fd_, 0);
+}
+
+void TunDevice::open(const TunOptions& options) {
+  name_ = options.name;
+  existed_ = Interface(name_).exists();
+  vnet_ = options.offload == OffloadMode::automatic && kernel_has_vnet_header();
+  fd_ = attach(name_, vnet_ ? IFF_VNET_HDR : 0);
+  if (vnet_ && !set_offloads(fd_, inbound_offloads)) {
+    vnet_ = false;
+    fd_.reset();
+    fd_ = attach(name_, 0);
+  }
+  if (!vnet_) set_offloads(fd_, 0);
+  Interface interface(name_);
+  configure(interface, options);
+  host_address_ = interface.address();
+  mtu_ = interface.mtu();
+}
+
+void TunDevice::configure(Interface& interface, const TunOptions& options) {
+  const auto present = interface.address();
+  if (existed_ && options.host_address && present && *present != *options.host_address) {
+    throw SystemError(EEXIST, "attach to " + name_, "it has the address " + to_string(*present));
+  }
+  if (options.mtu && interface.mtu() != *options.mtu) {
+    if (existed_) {
+      throw SystemError(EEXIST, "attach to " + name_, "it has an MTU of " + std::to_string(interface.mtu()));
+    }
+    interface.set_mtu(*options.mtu);
+  }
+  if (options.host_address && !present) interface.set_address(*options.host_address);
+  if (!existed_ || (options.host_address && !interface.up())) interface.set_up();
+}
+
+OffloadCapabilities TunDevice::offload() const {
+  if (!vnet_) return {};
+  return {.checksum = true, .segmentation = wire::max_datagram_size - wire::max_headers_size};
+}
+
+std::optional<InboundPacket> TunDevice::receive() {
+  const std::size_t front = vnet_ ? vnet_header_size : 0;
+  std::byte* const packet = buffer_.get() + buffer_front;
+  while (true) {
+    const ssize_t size = ::read(fd_.get(), packet - front, front + wire::max_datagram_size);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) return std::nullopt;
+    if (size < 0) throw_errno("read " + name_, errno == EBADFD ? "somebody deleted the device" : "");
+    const Bytes bytes{packet, static_cast<std::size_t>(size) - std::min(front, static_cast<std::size_t>(size))};
+    ++counters_.received;
+    if (!vnet_) return InboundPacket{bytes, {}};
+    VnetHeader header;
+    std::memcpy(header.data(), packet - front, front);
+    if (const auto offload = parse_vnet_header(header, bytes)) return InboundPacket{bytes, *offload};
+    ++counters_.dropped_inbound;
+  }
+}
+
+void TunDevice::send(const OutboundPacket& packet) {
+  const VnetHeader header = vnet_ ? emit_vnet_header(packet) : VnetHeader{};
+  const Bytes front = vnet_ ? Bytes{header} : Bytes{};
+  const bool fits = packet.text.size() + 2 <= IOV_MAX;
+  ssize_t written;
+  do {
+    written = fits ? write_pieces(fd_.get(), front, packet) : write_copy(fd_.get(), front, packet);
+  } while (written < 0 && errno == EINTR);
+  if (written >= 0) {
+    ++counters_.sent;
+  } else {
+    count_failed_send(errno);
+  }
+}
+
+void TunDevice::count_failed_send(int error) {
+  switch (error) {
+    case EAGAIN:
+    case ENOBUFS:
+    case ENOMEM:
+      ++counters_.dropped_no_room;
+      return;
+    case EIO:
+      ++counters_.dropped_link_down;
+      return;
+    case EINVAL:
+      ++counters_.dropped_refused;
+      return;
+    default:
+      throw SystemError(error, "write " + name_, error == EBADFD ? "somebody deleted the device" : "");
+  }
+}
+
+}  // namespace backstop::tun
