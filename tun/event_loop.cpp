@@ -1,0 +1,217 @@
+#include "tun/event_loop.hpp"
+
+#include <linux/time_types.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+
+#include "stack/poll.hpp"
+
+namespace backstop::tun {
+namespace {
+
+// What epoll says of the two descriptors of our own; tokens of watched ones come after.
+constexpr std::uint64_t token_device = 0;
+constexpr std::uint64_t token_wake = 1;
+constexpr std::uint64_t first_token = 2;
+
+int control(const FileDescriptor& epoll, int operation, int fd, std::uint32_t events, std::uint64_t token) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = token;
+  return ::epoll_ctl(epoll.get(), operation, fd, &event);
+}
+
+/// Waits for at most `timeout`; nothing means for ever. Whole milliseconds, rounded up, before Linux 5.11.
+int wait(const FileDescriptor& epoll, std::span<epoll_event> events, std::optional<Duration> timeout) {
+  using std::chrono::seconds;
+  __kernel_timespec precise{};
+  if (timeout) {
+    precise.tv_sec = timeout->count() / std::nano::den;
+    precise.tv_nsec = timeout->count() % std::nano::den;
+  }
+  const auto result = ::syscall(SYS_epoll_pwait2, epoll.get(), events.data(), static_cast<int>(events.size()),
+                                timeout ? &precise : nullptr, nullptr, 0);
+  if (result >= 0 || errno != ENOSYS) return static_cast<int>(result);
+  const auto rounded =
+      std::chrono::ceil<std::chrono::milliseconds>(std::min<Duration>(timeout.value_or(seconds{0}), seconds{3600}));
+  return ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()),
+                      timeout ? static_cast<int>(rounded.count()) : -1);
+}
+
+}  // namespace
+
+Watch& Watch::operator=(Watch&& other) noexcept {
+  std::swap(loop_, other.loop_);
+  std::swap(token_, other.token_);
+  return *this;
+}
+
+void Watch::reset() {
+  if (loop_ != nullptr) std::exchange(loop_, nullptr)->unwatch(token_);
+}
+
+void Watch::set_events(std::uint32_t events) {
+  if (loop_ == nullptr) return;
+  const auto found = loop_->watched_.find(token_);
+  if (found == loop_->watched_.end()) return;
+  checked(control(loop_->epoll_, EPOLL_CTL_MOD, found->second->fd, events, token_), "epoll_ctl");
+}
+
+Timer& Timer::operator=(Timer&& other) noexcept {
+  std::swap(loop_, other.loop_);
+  std::swap(key_, other.key_);
+  return *this;
+}
+
+void Timer::cancel() {
+  if (loop_ != nullptr) std::exchange(loop_, nullptr)->timers_.erase(key_);
+}
+
+EventLoop::EventLoop(Stack& stack, Device& device)
+    : stack_(stack),
+      device_(device),
+      epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
+      next_token_(first_token) {
+  checked(control(epoll_, EPOLL_CTL_ADD, wake_.get(), EPOLLIN, token_wake), "epoll_ctl");
+  if (device.fd() >= 0) checked(control(epoll_, EPOLL_CTL_ADD, device.fd(), EPOLLIN, token_device), "epoll_ctl");
+}
+
+EventLoop::~EventLoop() = default;
+
+Instant EventLoop::now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return Instant{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
+}
+
+void EventLoop::run() {
+  while (!stopping_.exchange(false)) turn();
+}
+
+// Every turn moves one burst of packets, calls what has been posted by then, and asks epoll: neither a flood of packets
+// nor one of posts keeps the others waiting.
+void EventLoop::turn() {
+  call_posted();
+  call_due(now());
+  move_packets();
+  wait_and_dispatch();
+}
+
+void EventLoop::move_packets() {
+  poll(stack_, device_, now());
+  if (!after_poll_) return;
+  after_poll_();
+  const Instant time = now();
+  while (const auto packet = stack_.transmit(time)) device_.send(*packet);
+}
+
+void EventLoop::call_posted() {
+  std::unique_lock lock(mutex_);
+  for (std::size_t left = posted_.size(); left > 0; --left) {
+    Callback function = std::move(posted_.front());
+    posted_.pop_front();
+    lock.unlock();
+    function();
+    function = nullptr;  // What it holds is destroyed without the lock, too.
+    lock.lock();
+  }
+}
+
+void EventLoop::call_due(Instant now) {
+  while (!timers_.empty() && timers_.begin()->first.first <= now) {
+    auto due = timers_.extract(timers_.begin());
+    due.mapped()();
+  }
+}
+
+Instant EventLoop::next_deadline() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!posted_.empty()) return immediately;
+  }
+  if (stopping_) return immediately;
+  Instant next = stack_.next_deadline().value_or(never);
+  if (!timers_.empty()) next = std::min(next, timers_.begin()->first.first);
+  return next;
+}
+
+void EventLoop::wait_and_dispatch() {
+  std::optional<Duration> timeout;
+  if (const Instant next = next_deadline(); next != never) {
+    const Instant time = now();
+    timeout = next <= time ? Duration::zero() : next - time;
+  }
+  std::array<epoll_event, 64> events;
+  const int count = wait(epoll_, events, timeout);
+  if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
+  for (int i = 0; i < count; ++i) {
+    const epoll_event event = events[static_cast<std::size_t>(i)];
+    dispatch(event.data.u64, event.events);
+  }
+}
+
+void EventLoop::dispatch(std::uint64_t token, std::uint32_t events) {
+  if (token == token_device) return;  // the next turn polls it
+  if (token == token_wake) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto size = ::read(wake_.get(), &count, sizeof(count));
+    return;
+  }
+  // A callback before this one may have ended this watch, and this one may end its own: hold it while it runs.
+  const auto found = watched_.find(token);
+  if (found == watched_.end()) return;
+  const std::shared_ptr<Watched> watched = found->second;
+  watched->callback(events);
+}
+
+void EventLoop::stop() {
+  stopping_ = true;
+  wake();
+}
+
+void EventLoop::post(Callback function) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(function));
+  }
+  if (first) wake();
+}
+
+void EventLoop::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto size = ::write(wake_.get(), &one, sizeof(one));  // EAGAIN: it is awake already.
+}
+
+Watch EventLoop::watch(int fd, std::uint32_t events, WatchCallback callback) {
+  const std::uint64_t token = next_token_++;
+  if (control(epoll_, EPOLL_CTL_ADD, fd, events, token) != 0)
+    throw_errno("epoll_ctl on descriptor " + std::to_string(fd));
+  watched_.emplace(token, std::make_shared<Watched>(fd, std::move(callback)));
+  return Watch{*this, token};
+}
+
+void EventLoop::unwatch(std::uint64_t token) {
+  const auto found = watched_.find(token);
+  if (found == watched_.end()) return;
+  control(epoll_, EPOLL_CTL_DEL, found->second->fd, 0, token);
+  watched_.erase(found);
+}
+
+Timer EventLoop::call_after(Duration delay, Callback function) {
+  const Timer::Key key{now() + std::max(delay, Duration::zero()), next_token_++};
+  timers_.emplace(key, std::move(function));
+  return Timer{*this, key};
+}
+
+}  // namespace backstop::tun

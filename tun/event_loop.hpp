@@ -1,0 +1,134 @@
+// One stack on one device, driven by one thread: an epoll loop that sleeps until a packet, a deadline or a call from
+// another thread comes. All else that a program waits for (sockets, timers, signals) can be waited for here too.
+//
+//   EventLoop loop(stack, device);
+//   loop.after_poll([&] { executor.run(); });
+//   loop.run();                                  until somebody calls stop()
+//
+// Read next: stack/poll.hpp, the part of the loop that moves packets; signals.hpp for SIGINT.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "stack/stack.hpp"
+#include "tun/device.hpp"
+#include "tun/file_descriptor.hpp"
+
+namespace backstop::tun {
+
+class EventLoop;
+
+/// Keeps a file descriptor watched for as long as it lives. Ends on the loop's thread, before the descriptor is closed.
+class [[nodiscard]] Watch {
+ public:
+  Watch() = default;
+  Watch(Watch&& other) noexcept : loop_(std::exchange(other.loop_, nullptr)), token_(other.token_) {}
+  Watch& operator=(Watch&& other) noexcept;
+  ~Watch() { reset(); }
+
+  void reset();
+  /// Waits for other events from now on (EPOLLIN, EPOLLOUT ...; 0: only errors and hang-ups).
+  void set_events(std::uint32_t events);
+  explicit operator bool() const { return loop_ != nullptr; }
+
+ private:
+  friend class EventLoop;
+  Watch(EventLoop& loop, std::uint64_t token) : loop_(&loop), token_(token) {}
+
+  EventLoop* loop_ = nullptr;
+  std::uint64_t token_ = 0;
+};
+
+/// A call to come. Destroying it cancels it; afterwards it names nothing.
+class [[nodiscard]] Timer {
+ public:
+  Timer() = default;
+  Timer(Timer&& other) noexcept : loop_(std::exchange(other.loop_, nullptr)), key_(other.key_) {}
+  Timer& operator=(Timer&& other) noexcept;
+  ~Timer() { cancel(); }
+
+  void cancel();
+
+ private:
+  friend class EventLoop;
+  using Key = std::pair<Instant, std::uint64_t>;  // when, then in the order of the calls
+  Timer(EventLoop& loop, Key key) : loop_(&loop), key_(key) {}
+
+  EventLoop* loop_ = nullptr;
+  Key key_;
+};
+
+/// Only post() and stop() may be called from other threads. Callbacks run on the thread that is in run(), with no lock
+/// held, and may call anything here; what they throw leaves run(), which may then be called again.
+/// Stack and device outlive the loop, and the loop outlives its handles.
+class EventLoop {
+ public:
+  using Callback = std::move_only_function<void()>;
+  using WatchCallback = std::move_only_function<void(std::uint32_t events)>;
+
+  /// Throws std::system_error.
+  EventLoop(Stack& stack, Device& device);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// The time on CLOCK_MONOTONIC: the `now` of everything on this loop.
+  [[nodiscard]] static Instant now();
+
+  /// Called after packets moved and callbacks ran, to handle the stack's events; what it writes is sent at once.
+  void after_poll(Callback hook) { after_poll_ = std::move(hook); }
+
+  /// Drives the stack until stop(). Throws what the device and the callbacks throw.
+  void run();
+  /// Makes run() return after what it is at; when nobody is in run(), the next one returns at once. Any thread.
+  void stop();
+  /// Has `function` called on the loop's thread, in the order of the calls. Any thread.
+  void post(Callback function);
+  /// Calls `callback` with the events whenever `fd` has some of `events`, or an error or hang-up. Level-triggered.
+  /// Throws std::system_error when epoll cannot wait for it, or does already.
+  Watch watch(int fd, std::uint32_t events, WatchCallback callback);
+  /// Calls `function` once when `delay` has passed.
+  Timer call_after(Duration delay, Callback function);
+
+ private:
+  friend class Watch;
+  friend class Timer;
+  struct Watched {
+    int fd;
+    WatchCallback callback;
+  };
+
+  void turn();
+  void move_packets();
+  void call_posted();
+  void call_due(Instant now);
+  void wait_and_dispatch();
+  void dispatch(std::uint64_t token, std::uint32_t events);
+  [[nodiscard]] Instant next_deadline();
+  void wake();
+  void unwatch(std::uint64_t token);
+
+  Stack& stack_;
+  Device& device_;
+  Callback after_poll_;
+  FileDescriptor epoll_;
+  FileDescriptor wake_;  ///< eventfd
+
+  std::atomic<bool> stopping_ = false;
+  std::mutex mutex_;  ///< of posted_
+  std::deque<Callback> posted_;
+
+  std::uint64_t next_token_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Watched>> watched_;
+  std::map<Timer::Key, Callback> timers_;
+};
+
+}  // namespace backstop::tun
