@@ -25,10 +25,10 @@ bool any_skipped();
 
 }  // namespace backstop::test
 
-#define BACKSTOP_SKIP(reason)                                                      \
-  do {                                                                             \
+#define BACKSTOP_SKIP(reason)                                                           \
+  do {                                                                                  \
     if (::backstop::test::skipping_is_failure()) FAIL("cannot run here: " << (reason)); \
-    SUCCEED();                                                                     \
-    ::backstop::test::note_skip(reason);                                           \
-    return;                                                                        \
+    SUCCEED();                                                                          \
+    ::backstop::test::note_skip(reason);                                                \
+    return;                                                                             \
   } while (false)
