@@ -104,8 +104,9 @@ TEST_CASE("A fallback rule is a set of ports and an action", "[serve]") {
 }
 
 TEST_CASE("A bad fallback rule names the thing and the cure", "[serve]") {
-  CHECK(error_of_fallback("*=rejct") == "*=rejct: there is no action 'rejct'; there are echo, discard, chargen, http, "
-                                        "decline, reject, drop, proxy:HOST:PORT");
+  CHECK(error_of_fallback("*=rejct") ==
+        "*=rejct: there is no action 'rejct'; there are echo, discard, chargen, http, "
+        "decline, reject, drop, proxy:HOST:PORT");
   CHECK(mentions(error_of_fallback("*"), "PORTS=ACTION"));
   CHECK(mentions(error_of_fallback("*="), "PORTS=ACTION"));
   CHECK(mentions(error_of_fallback("90-80=echo"), "write 80-90"));

@@ -90,8 +90,8 @@ Parsed<Handler> parse_handler(std::string_view text) {
   if (const auto* found = find_name(handler_names, text)) return found->handler;
   const bool is_action = find_name(verdict_names, text) != nullptr || text.starts_with(proxy_prefix);
   if (is_action) {
-    return std::unexpected(quoted(text) + " is for --fallback; a listener needs a handler: " +
-                           std::string(handler_list));
+    return std::unexpected(quoted(text) +
+                           " is for --fallback; a listener needs a handler: " + std::string(handler_list));
   }
   return std::unexpected("there is no handler " + quoted(text) + "; there are " + std::string(handler_list));
 }
