@@ -1,0 +1,57 @@
+// One run of `backstop serve`, as values: what the user wrote, and what it means once every mistake has been found.
+// Pure, like rules.hpp. Read next: serve.cpp, which reads the command line into ServeArguments.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stack/wire/address.hpp"
+#include "tools/serve/rules.hpp"
+#include "tun/fault_injector.hpp"
+#include "tun/interface.hpp"
+
+namespace backstop::tools {
+
+/// As written on the command line.
+struct ServeArguments {
+  std::string network_namespace;
+  std::string device;
+  std::string host_address;
+  std::string address;
+  std::vector<std::string> listeners;
+  std::vector<std::string> fallbacks;
+  std::optional<std::uint16_t> mtu;
+  std::optional<double> duration;  ///< seconds
+  std::string capture;
+  std::string impairment;
+  bool any_ip = false;
+  bool json = false;
+};
+
+struct ServeOptions {
+  std::string network_namespace;  ///< empty: the one we are in
+  std::string device;
+  std::optional<tun::InterfaceAddress> host_address;
+  Ipv4Address address;
+  bool any_ip = false;
+  std::optional<std::uint16_t> mtu;  ///< octets
+  std::vector<ListenRule> listeners;
+  std::vector<FallbackRule> fallbacks;
+  std::string capture;  ///< file to write packets to; "-" is stdout, empty is none
+  std::optional<tun::FaultOptions> faults;
+  bool json = false;
+  std::optional<std::chrono::nanoseconds> duration;
+
+  [[nodiscard]] bool captures_to_stdout() const { return capture == "-"; }
+};
+
+/// Reads `arguments`; an error is one line that names the option, the thing and the cure.
+Parsed<ServeOptions> parse_serve_arguments(const ServeArguments& arguments);
+
+/// "10.90.0.1/24".
+Parsed<tun::InterfaceAddress> parse_interface_address(std::string_view text);
+
+}  // namespace backstop::tools
