@@ -80,11 +80,15 @@ std::uint16_t Interface::mtu() const {
   return static_cast<std::uint16_t>(std::clamp(request.ifr_mtu, 0, int{std::numeric_limits<std::uint16_t>::max()}));
 }
 
-bool Interface::up() const {
+short Interface::flags() const {
   ifreq request = request_for(name_);
   call(socket_, SIOCGIFFLAGS, "SIOCGIFFLAGS", request);
-  return (request.ifr_flags & IFF_UP) != 0;
+  return request.ifr_flags;
 }
+
+bool Interface::up() const { return (flags() & IFF_UP) != 0; }
+
+bool Interface::running() const { return (flags() & IFF_RUNNING) != 0; }
 
 void Interface::set_address(const InterfaceAddress& address) {
   ifreq request = request_for(name_);
@@ -102,8 +106,7 @@ void Interface::set_mtu(std::uint16_t mtu) {
 
 void Interface::set_up() {
   ifreq request = request_for(name_);
-  call(socket_, SIOCGIFFLAGS, "SIOCGIFFLAGS", request);
-  request.ifr_flags |= IFF_UP;
+  request.ifr_flags = static_cast<short>(flags() | IFF_UP);
   call(socket_, SIOCSIFFLAGS, "SIOCSIFFLAGS", request);
 }
 

@@ -34,13 +34,18 @@ class Interface {
   /// Its first IPv4 address, if it has one.
   [[nodiscard]] std::optional<InterfaceAddress> address() const;
   [[nodiscard]] std::uint16_t mtu() const;
+  /// Whether it is switched on.
   [[nodiscard]] bool up() const;
+  /// Whether it also has somebody at the other end, and takes packets.
+  [[nodiscard]] bool running() const;
 
   void set_address(const InterfaceAddress& address);
   void set_mtu(std::uint16_t mtu);
   void set_up();
 
  private:
+  [[nodiscard]] short flags() const;
+
   std::string name_;
   FileDescriptor socket_;
 };

@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <climits>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "stack/wire/ipv4.hpp"
@@ -68,6 +70,19 @@ bool kernel_has_vnet_header() {
   return ::ioctl(fd.get(), TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0;
 }
 
+/// A device that was up before somebody attached has its queue switched on by a kernel thread a moment later, and loses
+/// what is sent to it until then.
+void wait_for_queue(const FileDescriptor& fd, const Interface& interface) {
+  using std::chrono::milliseconds;
+  // Why: the kernel takes microseconds; a second is for a machine that has none.
+  for (int tries = 0; tries < 1000 && interface.up() && !interface.running(); ++tries) {
+    std::this_thread::sleep_for(milliseconds{1});
+  }
+  // The flag is raised within the lock under which the queue is switched on. So is this call.
+  ifreq request{};
+  ::ioctl(fd.get(), TUNGETIFF, &request);
+}
+
 iovec piece_of(Bytes bytes) { return {const_cast<std::byte*>(bytes.data()), bytes.size()}; }
 
 ssize_t write_pieces(int fd, Bytes vnet_header, const OutboundPacket& packet) {
@@ -111,6 +126,7 @@ void TunDevice::open(const TunOptions& options) {
   if (!vnet_) set_offloads(fd_, 0);
   Interface interface(name_);
   configure(interface, options);
+  wait_for_queue(fd_, interface);
   host_address_ = interface.address();
   mtu_ = interface.mtu();
 }
