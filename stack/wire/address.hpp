@@ -65,11 +65,12 @@ class AddressText {
     }
   }
   void append_number(std::uint16_t number) {
-    size_ = static_cast<std::size_t>(std::to_chars(text_.data() + size_, text_.data() + text_.size(), number).ptr -
-                                     text_.data());
+    char* const begin = text_.data() + size_;
+    size_ += static_cast<std::size_t>(std::to_chars(begin, begin + max_digits, number).ptr - begin);
   }
 
-  std::array<char, 24> text_{};
+  static constexpr std::size_t max_digits = 5;
+  std::array<char, 5 * (max_digits + 1)> text_{};  // five numbers, and what stands between them
   std::size_t size_ = 0;
 };
 
