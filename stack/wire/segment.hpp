@@ -44,13 +44,13 @@ constexpr Flags operator|(Flag a, Flag b) { return Flags{a} | Flags{b}; }
 struct Segment {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
-  SeqNum seq;
-  SeqNum ack;  ///< meaningful when the ACK bit is set
-  Flags flags;
+  SeqNum seq{};
+  SeqNum ack{};  ///< meaningful when the ACK bit is set
+  Flags flags{};
   std::uint16_t window = 0;  ///< as on the wire, not scaled
   std::uint16_t urgent_pointer = 0;
-  TcpOptions options;
-  Bytes text;
+  TcpOptions options{};
+  Bytes text{};
 
   [[nodiscard]] bool syn() const { return flags.has(Flag::syn); }
   [[nodiscard]] bool fin() const { return flags.has(Flag::fin); }

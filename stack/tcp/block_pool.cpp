@@ -1,0 +1,49 @@
+#include "stack/tcp/block_pool.hpp"
+
+#include <cassert>
+
+namespace backstop::tcp {
+namespace {
+
+constexpr std::size_t data_alignment = 64;
+
+}  // namespace
+
+BlockPool::BlockPool(std::uint32_t count, std::uint32_t block_size, std::pmr::memory_resource& memory)
+    : memory_(memory),
+      count_(count),
+      block_size_(block_size),
+      data_(static_cast<std::byte*>(memory.allocate(std::size_t{count} * block_size, data_alignment))),
+      links_(static_cast<Link*>(memory.allocate(std::size_t{count} * sizeof(Link), alignof(Link)))) {}
+
+BlockPool::~BlockPool() {
+  memory_.deallocate(links_, std::size_t{count_} * sizeof(Link), alignof(Link));
+  memory_.deallocate(data_, std::size_t{count_} * block_size_, data_alignment);
+}
+
+BlockId BlockPool::take() {
+  BlockId block = free_;
+  if (block != no_block) {
+    free_ = links_[block].next;
+  } else if (touched_ < count_) {
+    block = touched_++;
+  } else {
+    return no_block;
+  }
+  links_[block] = {no_block, 0};
+  ++in_use_;
+  return block;
+}
+
+void BlockPool::give_back(BlockId block) {
+  assert(block < touched_ && in_use_ > 0);
+  links_[block].next = free_;
+  free_ = block;
+  --in_use_;
+}
+
+std::size_t BlockPool::required_memory(std::uint32_t count, std::uint32_t block_size) {
+  return std::size_t{count} * (block_size + sizeof(Link)) + data_alignment + alignof(Link);
+}
+
+}  // namespace backstop::tcp

@@ -1,0 +1,60 @@
+// Text that has arrived and the user has not read: a sparse chain of blocks in which every octet stands at the place
+// that its sequence number gives it, so text that came out of order is written once and never moved (SHLD-31).
+// Which octets beyond RCV.NXT are there is kept as ranges, most recent first, as RFC 2018 section 4 reports them.
+// Read next: segment_arrives.cpp, seventh_process_segment_text.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "stack/tcp/block_pool.hpp"
+#include "stack/wire/bytes.hpp"
+#include "stack/wire/seq.hpp"
+#include "stack/wire/tcp_options.hpp"
+
+namespace backstop::tcp {
+
+class ReceiveQueue {
+ public:
+  /// Empties the queue; the next octet expected and the next one to read are `next`.
+  void start(SeqNum next) { read_ = next_ = next; }
+
+  /// Octets in order that the user has not read.
+  [[nodiscard]] std::uint32_t readable() const { return next_ - read_; }
+  /// The next octet expected: RCV.NXT as far as text goes.
+  [[nodiscard]] SeqNum next() const { return next_; }
+  [[nodiscard]] bool has_gaps() const { return ranges_ != no_block; }
+
+  /// Puts `text` at `seq`, which is not before next(), and moves next() over what is in order now.
+  /// False, and nothing changed, when there was no memory for all of it.
+  bool insert(BlockPool& pool, SeqNum seq, Bytes text);
+
+  /// The first readable octets in one piece.
+  [[nodiscard]] Bytes peek(const BlockPool& pool) const;
+  /// Takes octets off the front; blocks that are read through go back to the pool.
+  void consume(BlockPool& pool, std::uint32_t size);
+  /// Throws away what is out of order: it was never acknowledged, so the peer still has it.
+  void drop_out_of_order(BlockPool& pool);
+  void clear(BlockPool& pool);
+
+  /// The ranges beyond next(), most recent first, as many as fit.
+  [[nodiscard]] wire::SackBlocks sack_blocks(const BlockPool& pool) const;
+
+ private:
+  [[nodiscard]] std::span<wire::SackBlock> ranges(BlockPool& pool) const;
+  bool add_range(BlockPool& pool, SeqNum left, SeqNum right);
+  void advance_over_ranges(BlockPool& pool);
+  bool write(BlockPool& pool, SeqNum seq, Bytes text);
+  BlockId find_or_insert(BlockPool& pool, std::uint32_t tag);
+  void give_back_before(BlockPool& pool, SeqNum seq);
+  void drop_ranges(BlockPool& pool);
+
+  SeqNum read_;
+  SeqNum next_;
+  BlockId head_ = no_block;
+  BlockId hint_ = no_block;    // the block written last: arrivals mostly go forward
+  BlockId ranges_ = no_block;  // a borrowed block that holds the ranges, while there are any
+  std::uint32_t range_count_ = 0;
+};
+
+}  // namespace backstop::tcp
