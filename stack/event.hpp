@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "stack/tcp/readiness.hpp"
+
 namespace backstop {
 
 /// Names a connection or listener for as long as it lives: a slot, and the generation of what sits in it.
@@ -13,17 +15,6 @@ struct HandleId {
   bool is_listener = false;
 
   friend bool operator==(const HandleId&, const HandleId&) = default;
-};
-
-/// A set of things that may have changed since the last event of the same handle.
-struct Readiness {
-  bool established : 1 = false;  ///< the handshake ended well
-  bool readable : 1 = false;     ///< text, the end of text, or an error is there to read
-  bool writable : 1 = false;     ///< there is room again, or an error
-  bool closed : 1 = false;       ///< the connection is gone: orderly, reset, refused or timed out
-  bool acceptable : 1 = false;   ///< a listener has a connection to accept
-
-  [[nodiscard]] bool any() const { return established || readable || writable || closed || acceptable; }
 };
 
 struct Event {

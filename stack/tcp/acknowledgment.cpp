@@ -1,0 +1,216 @@
+#include "stack/tcp/acknowledgment.hpp"
+
+#include <algorithm>
+
+#include "stack/tcp/loss_detection.hpp"
+#include "stack/tcp/recovery.hpp"
+#include "stack/tcp/timeouts.hpp"
+
+namespace backstop::tcp {
+namespace {
+
+class Acknowledgment {
+ public:
+  Acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now)
+      : tcb_(tcb), segment_(segment), env_(env), now_(now), flight_before_(tcb.in_flight()) {}
+
+  void process() {
+    const bool duplicate = is_duplicate();
+    if (segment_.ack > tcb_.snd.una) advance();
+    read_sack_blocks();
+    update_window();
+    note_progress();
+    find_losses(duplicate);
+    adjust_congestion_window();
+    restart_timer();
+  }
+
+ private:
+  // RFC 5681 section 2: the ACK tells nothing new, and is not a window update.
+  [[nodiscard]] bool is_duplicate() const {
+    return segment_.ack == tcb_.snd.una && tcb_.outstanding() > 0 && segment_.length() == 0 &&
+           (std::uint32_t{segment_.window} << tcb_.snd.scale) == tcb_.snd.wnd;
+  }
+
+  void advance() {
+    const SeqNum old_una = tcb_.snd.una;
+    const bool syn = old_una == tcb_.snd.iss;
+    const bool fin = tcb_.fin_sent && !tcb_.fin_acked && segment_.ack == tcb_.snd.nxt;
+    const std::uint32_t all = segment_.ack - old_una;
+    const std::uint32_t text = all - (syn ? 1u : 0u) - (fin ? 1u : 0u);
+
+    retire_records();
+    tcb_.snd.una = segment_.ack;
+    tcb_.send_queue.drop_front(env_.blocks, text);
+    tcb_.bytes_acked += text;
+    tcb_.fin_acked = tcb_.fin_acked || fin;
+    tcb_.reno_sacked -= std::min(tcb_.reno_sacked, all);
+    tcb_.duplicate_acks = 0;
+    tcb_.backoff = 0;
+    acked_ = text;
+    take_rtt_sample();
+    if (text > 0 && tcb_.writer_waits) {
+      tcb_.writer_waits = false;
+      tcb_.news.writable = true;
+    }
+  }
+
+  // Takes the acknowledged records off. What the peer had SACKed before was counted and measured then.
+  void retire_records() {
+    while (!tcb_.sent.empty()) {
+      const SentRecord record = env_.sent[tcb_.sent.head()];
+      if (record.seq >= segment_.ack) break;
+      if (!record.sacked) {
+        delivered_ += min(record.end, segment_.ack) - record.seq;
+        if (record.end <= segment_.ack) note_arrival(record);
+      }
+      tcb_.sent.drop_front(env_.sent, segment_.ack);
+    }
+  }
+
+  void note_arrival(const SentRecord& record) {
+    if (tcb_.selective_acks) rack_update(tcb_, record, segment_, now_);
+    if (!record.retransmitted) {
+      latest_sent_ = std::max(latest_sent_, record.sent_at);
+    } else {
+      acked_a_retransmission_ = true;
+      if (echoes_last_transmission(tcb_, record, segment_)) latest_resent_ = std::max(latest_resent_, record.sent_at);
+    }
+  }
+
+  // RFC 6298 section 3: from segments that were sent once. When a retransmission is acknowledged too, whatever lay behind
+  // the hole was held back by it; then the echoed timestamp must prove which transmission arrived (RFC 7323 section 4).
+  void take_rtt_sample() {
+    const Instant sent_at = acked_a_retransmission_ ? latest_resent_ : latest_sent_;
+    if (sent_at == immediately) return;
+    rtt_ = now_ - sent_at;
+    tcb_.rtt.sample(rtt_);
+  }
+
+  void read_sack_blocks() {
+    if (!tcb_.selective_acks) return;
+    for (const wire::SackBlock& block : segment_.options.sack) {
+      if (is_plausible(block)) mark_sacked(block);
+    }
+  }
+
+  // RFC 2883: a block at or below the cumulative ACK tells of a duplicate. RFC 6675: nothing beyond SND.NXT can be told.
+  [[nodiscard]] bool is_plausible(const wire::SackBlock& block) const {
+    return block.left < block.right && block.left > tcb_.snd.una && block.right <= tcb_.snd.nxt;
+  }
+
+  void mark_sacked(const wire::SackBlock& block) {
+    for (RecordId id = tcb_.sent.head(); id != no_record; id = env_.sent[id].next) {
+      if (env_.sent[id].seq >= block.right) break;
+      if (env_.sent[id].sacked || env_.sent[id].end <= block.left) continue;
+      if (!cut_to(id, block)) continue;
+      if (env_.sent[id].seq < block.left) continue;  // the part before the block; the next round takes the rest
+      const SentRecord record = env_.sent[id];
+      delivered_ += record.length();
+      note_arrival(record);
+      tcb_.sent.mark_sacked(env_.sent, id);
+    }
+  }
+
+  // Splits the record where the block begins or ends inside it. False when there is no memory to.
+  bool cut_to(RecordId id, const wire::SackBlock& block) {
+    const SentRecord& record = env_.sent[id];
+    if (record.seq < block.left) return tcb_.sent.split(env_.sent, id, block.left);
+    if (record.end > block.right) return tcb_.sent.split(env_.sent, id, block.right);
+    return true;
+  }
+
+  void update_window() {
+    const bool newer = tcb_.snd.wl1 < segment_.seq || (tcb_.snd.wl1 == segment_.seq && tcb_.snd.wl2 <= segment_.ack);
+    if (segment_.ack >= tcb_.snd.una && newer) set_send_window(tcb_, segment_);
+  }
+
+  // Probes that are answered keep a connection with a closed window open (MUST-37).
+  void note_progress() {
+    const bool window_holds = tcb_.outstanding() >= tcb_.snd.wnd;
+    if (delivered_ > 0 || window_holds || tcb_.outstanding() == 0) tcb_.progress_at = now_;
+  }
+
+  void find_losses(bool duplicate) {
+    if (tcb_.selective_acks) {
+      if (delivered_ > 0 || tcb_.recovery != Recovery::open) found_loss_ = rack_detect_loss(tcb_, env_, now_);
+    } else {
+      count_duplicate(duplicate);
+    }
+  }
+
+  // RFC 6582: the third duplicate tells of a loss, and each further one that a segment has left.
+  void count_duplicate(bool duplicate) {
+    if (duplicate) {
+      const std::uint32_t room = tcb_.outstanding() - std::min(tcb_.outstanding(), tcb_.reno_sacked);
+      const std::uint32_t left = std::min(tcb_.mss(), room);
+      tcb_.reno_sacked += left;
+      delivered_ += left;
+      if (tcb_.duplicate_acks < 255) ++tcb_.duplicate_acks;
+      constexpr int duplicate_threshold = 3;
+      if (tcb_.duplicate_acks == duplicate_threshold && tcb_.recovery == Recovery::open) mark_head_lost();
+    } else if (acked_ > 0 && tcb_.recovery == Recovery::recovery && segment_.ack < tcb_.recovery_point) {
+      mark_head_lost();  // a partial acknowledgment: the next hole
+    }
+  }
+
+  void mark_head_lost() {
+    tcb_.sent.mark_lost(env_.sent, tcb_.sent.head());
+    found_loss_ = true;
+  }
+
+  void adjust_congestion_window() {
+    if (tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.recovery_point) leave_recovery(tcb_);
+    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, flight_before_);
+    if (tcb_.recovery == Recovery::recovery) {
+      reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
+    } else if (acked_ > 0 && was_limited_by_cwnd()) {
+      new_reno().on_ack(tcb_.congestion, {.acked = acked_, .mss = tcb_.mss(), .rtt = rtt_, .now = now_});
+    }
+    tcb_.cwnd_limited = false;
+  }
+
+  // RFC 7661's concern in its simplest form: a window that was not used tells nothing about the path.
+  [[nodiscard]] bool was_limited_by_cwnd() const {
+    if (tcb_.congestion.in_slow_start()) return flight_before_ >= tcb_.congestion.cwnd / 2;
+    return tcb_.cwnd_limited || flight_before_ + tcb_.mss() > tcb_.congestion.cwnd;
+  }
+
+  // RFC 6298 (5.2), (5.3). The reordering timer, when RACK armed it just now, comes first.
+  void restart_timer() {
+    if (tcb_.outstanding() == 0) {
+      stop_timer(tcb_);
+    } else if (acked_ + delivered_ > 0 && tcb_.timer != Timer::reordering) {
+      arm_retransmission(tcb_, env_, now_);
+    }
+  }
+
+  Tcb& tcb_;
+  const wire::Segment& segment_;
+  Environment& env_;
+  Instant now_;
+  std::uint32_t flight_before_;
+  std::uint32_t acked_ = 0;          // octets of text newly acknowledged
+  std::uint32_t delivered_ = 0;      // octets newly known to have arrived, SACKed ones included
+  Instant latest_sent_ = immediately;    // of the records acknowledged that were sent once
+  Instant latest_resent_ = immediately;  // of those whose retransmission is known to have arrived
+  Duration rtt_{};
+  bool acked_a_retransmission_ = false;
+  bool found_loss_ = false;
+};
+
+}  // namespace
+
+void set_send_window(Tcb& tcb, const wire::Segment& segment) {
+  const std::uint32_t scale = segment.syn() ? 0 : tcb.snd.scale;  // RFC 7323 section 2.2: never scaled in a SYN
+  tcb.snd.wnd = std::uint32_t{segment.window} << scale;
+  tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, tcb.snd.wnd);
+  tcb.snd.wl1 = segment.seq;
+  tcb.snd.wl2 = segment.ack;
+}
+
+void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+  Acknowledgment{tcb, segment, env, now}.process();
+}
+
+}  // namespace backstop::tcp

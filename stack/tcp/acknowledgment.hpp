@@ -1,0 +1,16 @@
+// What an acceptable acknowledgment does to the sender: advance SND.UNA, free text, measure the round trip, update the
+// window, find losses and steer the congestion window (RFC 9293 section 3.10.7.4 fifth; RFC 5681, 6298, 6582, 6675, 6937).
+// Read next: loss_detection.hpp, congestion.hpp.
+#pragma once
+
+#include "stack/tcp/tcb.hpp"
+
+namespace backstop::tcp {
+
+/// `segment` acknowledges something between SND.UNA - MAX.SND.WND and SND.NXT.
+void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now);
+
+/// The send window from a segment (WL1 and WL2 were tested).
+void set_send_window(Tcb& tcb, const wire::Segment& segment);
+
+}  // namespace backstop::tcp

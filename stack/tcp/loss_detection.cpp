@@ -1,0 +1,75 @@
+#include "stack/tcp/loss_detection.hpp"
+
+#include <algorithm>
+
+#include "stack/tcp/timeouts.hpp"
+
+namespace backstop::tcp {
+namespace {
+
+// RFC 8985 section 5.2: sent later, or at the same time and behind it.
+bool sent_after(Instant a_time, SeqNum a_end, Instant b_time, SeqNum b_end) {
+  return a_time > b_time || (a_time == b_time && a_end > b_end);
+}
+
+// An acknowledgment of a retransmitted segment may be for an earlier transmission: then the time is no measurement.
+bool ambiguous(const Tcb& tcb, const SentRecord& record, const wire::Segment& segment, Instant now) {
+  if (!record.retransmitted) return false;
+  if (tcb.timestamps) return !echoes_last_transmission(tcb, record, segment);
+  return now - record.sent_at < tcb.rtt.minimum();
+}
+
+// RFC 8985 section 6.2 step 4: no patience while enough segments say that one is missing and none was ever reordered.
+Duration reordering_window(const Tcb& tcb) {
+  constexpr std::uint32_t duplicate_threshold = 3;
+  const bool enough = tcb.sent.sacked_bytes() >= duplicate_threshold * tcb.mss();
+  if (!tcb.reordering_seen && (tcb.recovery != Recovery::open || enough)) return {};
+  return std::min(tcb.rtt.minimum() / 4, tcb.rtt.srtt());
+}
+
+}  // namespace
+
+bool echoes_last_transmission(const Tcb& tcb, const SentRecord& record, const wire::Segment& segment) {
+  if (!tcb.timestamps || !segment.options.timestamps) return false;
+  return static_cast<std::int32_t>(segment.options.timestamps->echo - timestamp_now(tcb, record.sent_at)) >= 0;
+}
+
+void rack_update(Tcb& tcb, const SentRecord& record, const wire::Segment& segment, Instant now) {
+  if (record.end > tcb.rack_highest) {
+    tcb.rack_highest = record.end;
+  } else if (record.end < tcb.rack_highest && !record.retransmitted) {
+    tcb.reordering_seen = true;
+  }
+  if (ambiguous(tcb, record, segment, now)) return;
+  if (!sent_after(record.sent_at, record.end, tcb.rack_sent_at, tcb.rack_end)) return;
+  tcb.rack_sent_at = record.sent_at;
+  tcb.rack_end = record.end;
+  tcb.rack_rtt = now - record.sent_at;
+}
+
+bool rack_detect_loss(Tcb& tcb, Environment& env, Instant now) {
+  bool found = false;
+  Instant next = never;
+  const Duration patience = tcb.rack_rtt + reordering_window(tcb);
+  for (RecordId id = tcb.sent.head(); id != no_record; id = env.sent[id].next) {
+    const SentRecord& record = env.sent[id];
+    if (record.sacked || record.lost) continue;
+    if (!sent_after(tcb.rack_sent_at, tcb.rack_end, record.sent_at, record.end)) continue;
+    const Instant lost_at = record.sent_at + patience;
+    if (lost_at <= now) {
+      tcb.sent.mark_lost(env.sent, id);
+      found = true;
+    } else {
+      next = std::min(next, lost_at);
+    }
+  }
+  if (next != never) {
+    tcb.timer = Timer::reordering;
+    tcb.timer_at = next;
+  } else if (tcb.timer == Timer::reordering) {
+    arm_retransmission(tcb, env, now);
+  }
+  return found;
+}
+
+}  // namespace backstop::tcp

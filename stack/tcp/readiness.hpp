@@ -1,0 +1,16 @@
+// What may have changed about a connection or listener since its user last heard of it.
+#pragma once
+
+namespace backstop {
+
+struct Readiness {
+  bool established : 1 = false;  ///< the handshake ended well
+  bool readable : 1 = false;     ///< text, the end of text, or an error is there to read
+  bool writable : 1 = false;     ///< there is room again, or an error
+  bool closed : 1 = false;       ///< the connection is gone: orderly, reset, refused or timed out
+  bool acceptable : 1 = false;   ///< a listener has a connection to accept
+
+  [[nodiscard]] bool any() const { return established || readable || writable || closed || acceptable; }
+};
+
+}  // namespace backstop

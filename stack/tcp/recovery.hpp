@@ -1,0 +1,18 @@
+// The congestion window around a loss: entering and leaving recovery, and in between Proportional Rate Reduction
+// (RFC 6937 with the safe-ACK rule of its revision), which spreads the reduction over the acknowledgments.
+#pragma once
+
+#include "stack/tcp/tcb.hpp"
+
+namespace backstop::tcp {
+
+/// A loss was detected by acknowledgments, with `in_flight` octets out before them.
+void enter_recovery(Tcb& tcb, std::uint32_t in_flight);
+/// The retransmission timer has fired: everything is lost, slow start from one segment (RFC 5681 section 3.1).
+void enter_loss(Tcb& tcb, Environment& env);
+/// Everything that was out when recovery began is acknowledged.
+void leave_recovery(Tcb& tcb);
+/// An ACK in recovery told that `delivered` octets have left. `safe`: SND.UNA moved and no further loss was found.
+void reduce_proportionally(Tcb& tcb, std::uint32_t delivered, bool safe);
+
+}  // namespace backstop::tcp

@@ -1,0 +1,127 @@
+#include "stack/tcp/sent_list.hpp"
+
+#include <cassert>
+
+namespace backstop::tcp {
+
+SentPool::SentPool(std::uint32_t count, std::uint32_t connections, std::pmr::memory_resource& memory)
+    : memory_(memory),
+      count_(count),
+      without_record_(connections),
+      records_(static_cast<SentRecord*>(memory.allocate(std::size_t{count} * sizeof(SentRecord), alignof(SentRecord)))) {
+  assert(count >= connections);
+}
+
+SentPool::~SentPool() {
+  memory_.deallocate(records_, std::size_t{count_} * sizeof(SentRecord), alignof(SentRecord));
+}
+
+RecordId SentPool::take(bool first) {
+  if (!first && count_ - in_use_ <= without_record_) return no_record;
+  RecordId record = free_;
+  if (record != no_record) {
+    free_ = records_[record].next;
+  } else if (touched_ < count_) {
+    record = touched_++;
+  } else {
+    return no_record;
+  }
+  ++in_use_;
+  if (first) --without_record_;
+  return record;
+}
+
+void SentPool::give_back(RecordId record, bool last) {
+  records_[record].next = free_;
+  free_ = record;
+  --in_use_;
+  if (last) ++without_record_;
+}
+
+std::size_t SentPool::required_memory(std::uint32_t count) {
+  return std::size_t{count} * sizeof(SentRecord) + alignof(SentRecord);
+}
+
+void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now) {
+  const RecordId record = pool.take(empty());
+  if (record == no_record) {
+    SentRecord& newest = pool[tail_];
+    newest.end = end;
+    newest.sent_at = now;
+    return;
+  }
+  pool[record] = SentRecord{.sent_at = now, .seq = seq, .end = end};
+  if (empty()) {
+    head_ = record;
+  } else {
+    pool[tail_].next = record;
+  }
+  tail_ = record;
+}
+
+void SentList::drop_front(SentPool& pool, SeqNum una) {
+  SentRecord& front = pool[head_];
+  const std::uint32_t gone = min(una, front.end) - front.seq;
+  if (front.sacked) sacked_bytes_ -= gone;
+  if (front.lost) lost_bytes_ -= gone;
+  front.seq += gone;
+  if (front.seq != front.end) return;
+  const RecordId done = head_;
+  head_ = front.next;
+  if (empty()) tail_ = no_record;
+  pool.give_back(done, empty());
+}
+
+void SentList::clear(SentPool& pool) {
+  while (!empty()) drop_front(pool, pool[head_].end);
+}
+
+void SentList::mark_sacked(SentPool& pool, RecordId id) {
+  SentRecord& record = pool[id];
+  if (record.sacked) return;
+  if (record.lost) lost_bytes_ -= record.length();
+  record.lost = false;
+  record.sacked = true;
+  sacked_bytes_ += record.length();
+}
+
+void SentList::mark_lost(SentPool& pool, RecordId id) {
+  SentRecord& record = pool[id];
+  if (record.lost || record.sacked) return;
+  record.lost = true;
+  lost_bytes_ += record.length();
+}
+
+void SentList::mark_resent(SentPool& pool, RecordId id, Instant now) {
+  SentRecord& record = pool[id];
+  if (record.lost) lost_bytes_ -= record.length();
+  record.lost = false;
+  record.retransmitted = true;
+  record.sent_at = now;
+}
+
+void SentList::mark_all_lost(SentPool& pool) {
+  for (RecordId id = head_; id != no_record; id = pool[id].next) mark_lost(pool, id);
+}
+
+RecordId SentList::first_lost(SentPool& pool) const {
+  if (lost_bytes_ == 0) return no_record;
+  RecordId id = head_;
+  while (id != no_record && !pool[id].lost) id = pool[id].next;
+  return id;
+}
+
+bool SentList::split(SentPool& pool, RecordId id, SeqNum at) {
+  const RecordId second = pool.take(false);
+  if (second == no_record) return false;
+  SentRecord& record = pool[id];
+  assert(record.seq < at && at < record.end);
+  pool[second] = record;
+  pool[second].seq = at;
+  record.end = at;
+  record.next = second;
+  if (tail_ == id) tail_ = second;
+  return true;
+}
+
+}  // namespace backstop::tcp

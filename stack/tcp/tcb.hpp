@@ -1,0 +1,189 @@
+// The transmission control block: everything there is to know about one connection (RFC 9293 section 3.3.1).
+//
+//   Send sequence space                        Receive sequence space
+//        1         2          3          4          1          2          3
+//   ----------|----------|----------|-----     ----------|----------|----------
+//          SND.UNA    SND.NXT    SND.UNA              RCV.NXT    RCV.NXT
+//                                +SND.WND                        +RCV.WND
+//   1 acknowledged  2 in flight                1 acknowledged  2 may arrive
+//   3 may be sent   4 not yet                  3 not yet
+//
+// It is data; the events of section 3.10 are functions on it, a file each: segment_arrives, output, timeouts, user_calls.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <optional>
+
+#include "stack/tcp/block_pool.hpp"
+#include "stack/tcp/congestion.hpp"
+#include "stack/tcp/counters.hpp"
+#include "stack/tcp/error.hpp"
+#include "stack/tcp/parameters.hpp"
+#include "stack/tcp/readiness.hpp"
+#include "stack/tcp/receive_queue.hpp"
+#include "stack/tcp/rtt.hpp"
+#include "stack/tcp/send_queue.hpp"
+#include "stack/tcp/sent_list.hpp"
+#include "stack/tcp/state.hpp"
+#include "stack/tcp/time.hpp"
+#include "stack/wire/address.hpp"
+#include "stack/wire/segment.hpp"
+
+namespace backstop::tcp {
+
+/// What the connections of one stack share.
+struct Environment {
+  const Parameters& parameters;
+  BlockPool& blocks;
+  SentPool& sent;
+  Counters& counters;
+  std::uint16_t mtu;                   ///< octets, of the device
+  std::uint32_t segmentation_offload;  ///< largest text of one packet when the device cuts it; 0: it does not
+};
+
+/// What the retransmission timer is armed for. The uses exclude each other, so one deadline serves them all.
+enum class Timer : std::uint8_t { off, retransmission, reordering, persist, time_wait };
+
+/// Whether in-order text waits for its acknowledgment.
+enum class AckOwed : std::uint8_t { no, delayed, now };
+
+/// What the sender believes about loss.
+enum class Recovery : std::uint8_t {
+  open,      ///< nothing is lost
+  recovery,  ///< a loss was detected by acknowledgments: PRR steers cwnd
+  loss,      ///< the retransmission timer fired: slow start from one segment
+};
+
+struct Tcb {
+  FourTuple tuple;
+  State state = State::closed;
+
+  struct Send {
+    SeqNum una;
+    SeqNum nxt;
+    std::uint32_t wnd = 0;      ///< as the peer last told, scaled (REC-1: 32 bits)
+    std::uint32_t max_wnd = 0;  ///< the largest of them: RFC 5961 section 5, RFC 9293 section 3.8.6.2.1
+    SeqNum wl1;                 ///< SEG.SEQ of the last window update
+    SeqNum wl2;                 ///< SEG.ACK of the last window update
+    SeqNum iss;
+    std::uint8_t scale = 0;
+  } snd;
+
+  struct Receive {
+    SeqNum nxt;
+    std::uint32_t wnd = 0;  ///< from nxt to the right edge that the peer was told
+    SeqNum irs;
+    SeqNum up;      ///< behind the urgent octets, when urgent is set
+    SeqNum fin;     ///< where the peer's FIN stands, when fin_known is set
+    SeqNum acked;   ///< RCV.NXT of the last segment sent: what the peer knows of
+    std::uint8_t scale = 0;
+  } rcv;
+
+  std::uint16_t peer_mss = 536;  ///< MUST-15 until the peer's SYN says more
+  std::uint16_t path_mtu = 0;    ///< of the path to the peer
+
+  // What was negotiated, and what happened.
+  bool timestamps : 1 = false;
+  bool selective_acks : 1 = false;
+  bool window_scaling : 1 = false;
+  bool passive : 1 = false;        ///< opened by the peer's SYN (MUST-11)
+  bool no_delay : 1 = false;
+  bool fin_queued : 1 = false;     ///< the user has closed: FIN follows the last text
+  bool fin_sent : 1 = false;
+  bool fin_acked : 1 = false;
+  bool fin_known : 1 = false;
+  bool fin_received : 1 = false;   ///< and everything before it
+  bool urgent : 1 = false;
+  bool attached : 1 = false;       ///< a user or a listener holds it
+  bool probe_window : 1 = false;   ///< the persist timer has fired
+  bool probe_alive : 1 = false;    ///< the keep-alive timer has fired
+  bool writer_waits : 1 = false;   ///< a write found no room: tell when there is
+  bool cwnd_limited : 1 = false;   ///< the congestion window held output back since the last ACK
+  bool ever_established : 1 = false;
+  bool reordering_seen : 1 = false;  ///< RFC 8985 section 6.2 step 3
+
+  AckOwed ack_owed = AckOwed::no;
+  Timer timer = Timer::off;
+  Recovery recovery = Recovery::open;
+  std::uint8_t backoff = 0;             ///< times the RTO was doubled
+  std::uint8_t quick_acks = 0;
+  std::uint8_t keep_alive_probes = 0;   ///< unanswered
+  std::uint8_t duplicate_acks = 0;
+  std::optional<Error> error;           ///< what ended the connection
+
+  // Timestamps (RFC 7323).
+  std::uint32_t ts_offset = 0;
+  std::uint32_t ts_recent = 0;
+  Instant ts_recent_at{};
+
+  RttEstimator rtt;
+  CongestionState congestion;
+
+  // Loss recovery: RFC 8985 (RACK), RFC 6937 (PRR), RFC 6582 (NewReno, without SACK).
+  SeqNum recovery_point;              ///< SND.NXT when recovery began
+  Instant rack_sent_at{};             ///< of the latest-sent segment known to have arrived
+  SeqNum rack_end;
+  SeqNum rack_highest;                ///< the highest sequence number known to have arrived
+  Duration rack_rtt{};
+  std::uint32_t reno_sacked = 0;      ///< octets that duplicate ACKs say have left, without SACK
+  std::uint32_t prr_delivered = 0;
+  std::uint32_t prr_out = 0;
+  std::uint32_t prr_flight = 0;       ///< RecoverFS
+
+  wire::SackBlock duplicate{};        ///< a duplicate arrival to report first (RFC 2883), when it is not empty
+
+  SendQueue send_queue;
+  SentList sent;
+  ReceiveQueue receive_queue;
+
+  Instant timer_at = never;          ///< of `timer`
+  Instant delayed_ack_at = never;
+  Instant slow_at = never;           ///< keep-alive, half-open or FIN-WAIT-2, by state
+  Instant progress_at{};             ///< when the peer last acknowledged something, or had nothing to acknowledge
+  Instant heard_at{};                ///< when the last segment arrived
+  Instant sent_at{};                 ///< when text was last sent
+  Instant challenged_at = immediately;  ///< when an unacceptable segment was last answered
+
+  Readiness news;
+
+  std::uint64_t bytes_acked = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint32_t segments_sent = 0;
+  std::uint32_t segments_received = 0;
+  std::uint32_t retransmissions = 0;
+
+  /// The only writer of the state; knows the edges of Figure 5.
+  void enter(State next) {
+    assert(is_edge(state, next));
+    state = next;
+  }
+
+  // Sequence space of what the user wrote.
+  /// SEG.SEQ of the first octet in the send queue.
+  [[nodiscard]] SeqNum queue_start() const { return snd.una == snd.iss ? snd.iss + 1 : snd.una; }
+  /// Behind the last octet written: where FIN stands, until it is acknowledged.
+  [[nodiscard]] SeqNum queue_end() const { return queue_start() + send_queue.size(); }
+  [[nodiscard]] bool syn_sent() const { return snd.nxt != snd.iss; }
+  [[nodiscard]] bool syn_acked() const { return snd.una != snd.iss; }
+  /// Text that was written and never sent.
+  [[nodiscard]] std::uint32_t unsent() const {
+    const SeqNum from = max(snd.nxt, queue_start());
+    return fin_sent ? 0 : queue_end() - from;
+  }
+  [[nodiscard]] std::uint32_t outstanding() const { return snd.nxt - snd.una; }
+  /// RFC 6675's "pipe", without walking the list: in flight as far as is known.
+  [[nodiscard]] std::uint32_t in_flight() const {
+    const std::uint32_t gone = sent.sacked_bytes() + sent.lost_bytes() + reno_sacked;
+    return outstanding() > gone ? outstanding() - gone : 0;
+  }
+  /// Octets of text in a full segment (RFC 9293 section 3.7.1): what both the peer and the path take, less options.
+  [[nodiscard]] std::uint32_t mss() const {
+    const std::uint32_t path = path_mtu - std::uint32_t{wire::ipv4_header_size + wire::tcp_header_size};
+    return std::min<std::uint32_t>(peer_mss, path) - (timestamps ? 12u : 0u);
+  }
+
+};
+
+}  // namespace backstop::tcp
