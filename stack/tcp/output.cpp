@@ -1,0 +1,296 @@
+#include "stack/tcp/output.hpp"
+
+#include <algorithm>
+
+#include "stack/tcp/timeouts.hpp"
+
+namespace backstop::tcp {
+namespace {
+
+constexpr std::uint32_t largest_unscaled_window = 0xffff;
+
+// What this connection may hold for its user: its own limit, and no more than half of what the pool has left, so that
+// many connections share what there is.
+std::uint32_t free_space(const Tcb& tcb, const Environment& env) {
+  const std::uint32_t held = tcb.receive_queue.readable();
+  const std::uint64_t pool = std::uint64_t{env.blocks.available()} * env.blocks.block_size() / 2;
+  const std::uint32_t limit = env.parameters.receive_buffer;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(limit > held ? limit - held : 0, pool));
+}
+
+std::uint32_t largest_window(const Tcb& tcb) { return largest_unscaled_window << tcb.rcv.scale; }
+
+// The smallest multiple of the window's unit that is not less than `octets`.
+std::uint32_t round_up_to_scale(const Tcb& tcb, std::uint32_t octets) {
+  const std::uint32_t unit = 1u << tcb.rcv.scale;
+  return (octets + unit - 1) / unit * unit;
+}
+
+std::uint32_t offerable_window(const Tcb& tcb, const Environment& env) {
+  return std::min(free_space(tcb, env), largest_window(tcb)) >> tcb.rcv.scale << tcb.rcv.scale;
+}
+
+// MUST-39: the window grows by a full segment or half the buffer, or not at all.
+std::uint32_t window_step(const Tcb& tcb, const Environment& env) {
+  return std::min<std::uint32_t>(env.parameters.receive_buffer / 2, tcb.mss());
+}
+
+void open_window(Tcb& tcb, const Environment& env) {
+  if (tcb.fin_received) return;
+  const std::uint32_t space = offerable_window(tcb, env);
+  if (space >= tcb.rcv.wnd + window_step(tcb, env)) {
+    tcb.rcv.wnd = space;
+  } else {
+    // The right edge must not move left (SHLD-14), and only whole units can be told.
+    tcb.rcv.wnd = std::min(round_up_to_scale(tcb, tcb.rcv.wnd), largest_window(tcb));
+  }
+}
+
+std::uint16_t window_field(const Tcb& tcb, bool syn) {
+  if (syn) return static_cast<std::uint16_t>(std::min(tcb.rcv.wnd, largest_unscaled_window));
+  return static_cast<std::uint16_t>(tcb.rcv.wnd >> tcb.rcv.scale);
+}
+
+void add_timestamps(const Tcb& tcb, wire::Segment& segment, Instant now) {
+  if (tcb.timestamps) segment.options.timestamps = {timestamp_now(tcb, now), tcb.ts_recent};
+}
+
+wire::Segment base_segment(const Tcb& tcb, SeqNum seq, wire::Flags flags) {
+  wire::Segment segment{
+      .source_port = tcb.tuple.local.port,
+      .destination_port = tcb.tuple.remote.port,
+      .seq = seq,
+      .flags = flags,
+  };
+  if (flags.has(wire::Flag::ack)) segment.ack = tcb.rcv.nxt;
+  return segment;
+}
+
+/// Works out one segment. Each member asks one question or makes one kind of segment.
+class Output {
+ public:
+  Output(Tcb& tcb, Environment& env, Instant now) : tcb_(tcb), env_(env), now_(now) {}
+
+  std::optional<Outgoing> next() {
+    if (tcb_.state == State::closed || tcb_.state == State::listen) return std::nullopt;
+    if (tcb_.state != State::time_wait) {
+      if (auto segment = handshake()) return segment;
+      if (auto segment = retransmission()) return segment;
+      if (auto segment = new_text()) return segment;
+      if (auto segment = window_probe()) return segment;
+      if (auto segment = keep_alive_probe()) return segment;
+    }
+    if (tcb_.ack_owed == AckOwed::now) return finished({.segment = make_ack(tcb_, env_, now_)});
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] bool in_handshake() const {
+    return tcb_.state == State::syn_sent || tcb_.state == State::syn_received;
+  }
+
+  std::optional<Outgoing> handshake() {
+    if (tcb_.syn_sent()) return std::nullopt;
+    note_first_transmission(tcb_.snd.iss, tcb_.snd.iss + 1);
+    return make(tcb_.snd.iss, tcb_.snd.iss + 1);
+  }
+
+  std::optional<Outgoing> retransmission() {
+    const RecordId id = tcb_.sent.first_lost(env_.sent);
+    if (id == no_record || !congestion_window_allows()) return std::nullopt;
+    cut_to_one_packet(id);
+    tcb_.sent.mark_resent(env_.sent, id, now_);
+    const SentRecord& record = env_.sent[id];
+    tcb_.prr_out += record.length();
+    ++tcb_.retransmissions;
+    ++env_.counters.segments_retransmitted;
+    return make(record.seq, record.end);
+  }
+
+  // A record may span more than a packet: it was cut by the device, or the path's MTU has shrunk.
+  void cut_to_one_packet(RecordId id) {
+    const SentRecord& record = env_.sent[id];
+    const std::uint32_t most = tcb_.mss();
+    if (record.length() > most && record.seq != tcb_.snd.iss) tcb_.sent.split(env_.sent, id, record.seq + most);
+  }
+
+  [[nodiscard]] bool congestion_window_allows() const { return tcb_.in_flight() < tcb_.congestion.cwnd; }
+
+  std::optional<Outgoing> new_text() {
+    if (in_handshake()) return std::nullopt;
+    const std::uint32_t unsent = tcb_.unsent();
+    const bool fin = tcb_.fin_queued && !tcb_.fin_sent;
+    if (unsent == 0 && !fin) return std::nullopt;
+
+    const std::uint32_t size = sendable(unsent);
+    const bool with_fin = fin && size == unsent;
+    if (size == 0 && !with_fin) return wait_for_window();
+    if (size < unsent ? !worth_sending(size) : nagle_holds_back(size, with_fin)) return wait_for_window();
+    const SeqNum seq = tcb_.snd.nxt;
+    const SeqNum end = seq + size + (with_fin ? 1u : 0u);
+    tcb_.fin_sent = tcb_.fin_sent || with_fin;
+    restart_after_idle();
+    note_first_transmission(seq, end);
+    tcb_.probe_window = false;
+    return make(seq, end);
+  }
+
+  /// Octets that the peer's window, the congestion window and one packet allow.
+  std::uint32_t sendable(std::uint32_t unsent) {
+    const std::uint32_t out = tcb_.outstanding();
+    const std::uint32_t usable = tcb_.snd.wnd > out ? tcb_.snd.wnd - out : 0;
+    const std::uint32_t flight = tcb_.in_flight();
+    const std::uint32_t congestion = tcb_.congestion.cwnd > flight ? tcb_.congestion.cwnd - flight : 0;
+    const std::uint32_t wanted = std::min({unsent, usable, packet_limit()});
+    if (wanted > congestion) tcb_.cwnd_limited = true;
+    if (wanted <= congestion) return wanted;
+    // Part of the congestion window is used in whole segments only: a small one would gain nothing.
+    const std::uint32_t mss = tcb_.mss();
+    return congestion >= mss ? congestion / mss * mss : 0;
+  }
+
+  /// The segment limit: one MSS, or as many whole ones as the device cuts by itself.
+  [[nodiscard]] std::uint32_t packet_limit() const {
+    const std::uint32_t mss = tcb_.mss();
+    return std::max(mss, env_.segmentation_offload / mss * mss);
+  }
+
+  // RFC 9293 section 3.8.6.2.1: a full segment, or half of the largest window the peer ever had, or the override.
+  [[nodiscard]] bool worth_sending(std::uint32_t size) const {
+    return size > 0 && (size >= tcb_.mss() || size >= tcb_.snd.max_wnd / 2 || tcb_.probe_window);
+  }
+
+  // RFC 9293 section 3.7.4 (SHLD-7): the last small segment waits while anything is unacknowledged.
+  [[nodiscard]] bool nagle_holds_back(std::uint32_t size, bool with_fin) const {
+    return size < tcb_.mss() && !with_fin && !tcb_.no_delay && tcb_.outstanding() > 0;
+  }
+
+  // Text waits for a larger window and nothing is out that would bring one: the persist timer makes sure (MUST-36).
+  std::optional<Outgoing> wait_for_window() {
+    if (tcb_.outstanding() == 0 && tcb_.timer == Timer::off) {
+      tcb_.progress_at = now_;
+      arm_persist(tcb_, env_, now_);
+    }
+    return std::nullopt;
+  }
+
+  // Deviation: RFC 9293 section 3.8.6.1 speaks of an octet of new text. This probe repeats an acknowledged sequence number
+  // without text, as deployed stacks do: any receiver must answer it with its window, and nothing can be half accepted.
+  std::optional<Outgoing> window_probe() {
+    if (!tcb_.probe_window) return std::nullopt;
+    tcb_.probe_window = false;
+    return probe();
+  }
+
+  std::optional<Outgoing> keep_alive_probe() {
+    if (!tcb_.probe_alive) return std::nullopt;
+    tcb_.probe_alive = false;
+    return probe();
+  }
+
+  Outgoing probe() {
+    wire::Segment segment = make_ack(tcb_, env_, now_);
+    segment.seq = tcb_.snd.una - 1;
+    return finished({.segment = segment});
+  }
+
+  // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one.
+  void restart_after_idle() {
+    if (tcb_.outstanding() > 0 || now_ - tcb_.sent_at <= tcb_.rtt.rto(env_.parameters)) return;
+    const std::uint32_t restart = initial_window(env_.parameters.initial_window, tcb_.mss());
+    tcb_.congestion.cwnd = std::min(tcb_.congestion.cwnd, restart);
+  }
+
+  void note_first_transmission(SeqNum seq, SeqNum end) {
+    if (tcb_.outstanding() == 0) tcb_.progress_at = now_;
+    tcb_.sent.append(env_.sent, seq, end, now_);
+    tcb_.snd.nxt = end;
+    if (tcb_.recovery == Recovery::recovery) tcb_.prr_out += end - seq;
+  }
+
+  /// The segment that covers [seq, end): SYN, text and FIN stand where the sequence numbers say.
+  Outgoing make(SeqNum seq, SeqNum end) {
+    if (seq == tcb_.snd.iss) return make_syn();
+    const SeqNum start = tcb_.queue_start();
+    const bool fin = tcb_.fin_sent && end == tcb_.queue_end() + 1;
+    Outgoing out{.segment = make_ack(tcb_, env_, now_), .text_offset = seq - start};
+    out.segment.seq = seq;
+    out.segment.options.sack = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
+    out.text_size = end - seq - (fin ? 1u : 0u);
+    out.mss = tcb_.mss();
+    if (fin) out.segment.flags.set(wire::Flag::fin);
+    // MUST-61, SHLD-27: PSH on the segment that empties the queue.
+    if (out.text_size > 0 && end - (fin ? 1u : 0u) == tcb_.queue_end()) out.segment.flags.set(wire::Flag::psh);
+    tcb_.sent_at = now_;
+    env_.counters.bytes_sent += out.text_size;
+    ensure_timer();
+    return finished(out);
+  }
+
+  Outgoing make_syn() {
+    const bool answers = tcb_.state == State::syn_received;
+    wire::Segment segment = base_segment(tcb_, tcb_.snd.iss, wire::Flag::syn);
+    if (answers) {
+      segment.flags.set(wire::Flag::ack);
+      segment.ack = tcb_.rcv.nxt;
+    }
+    segment.window = window_field(tcb_, true);
+    segment.options.mss = static_cast<std::uint16_t>(env_.mtu - wire::ipv4_header_size - wire::tcp_header_size);
+    if (tcb_.window_scaling) segment.options.window_scale = tcb_.rcv.scale;
+    segment.options.sack_permitted = tcb_.selective_acks;
+    add_timestamps(tcb_, segment, now_);
+    ensure_timer();
+    return finished({.segment = segment});
+  }
+
+  void ensure_timer() {
+    if (tcb_.timer == Timer::off || tcb_.timer == Timer::persist) arm_retransmission(tcb_, env_, now_);
+  }
+
+  // Whatever leaves carries our ACK field, so nothing is owed any more.
+  Outgoing finished(Outgoing out) {
+    if (out.segment.has_ack()) tcb_.ack_owed = AckOwed::no;
+    if (out.segment.has_ack()) tcb_.delayed_ack_at = never;
+    tcb_.rcv.acked = tcb_.rcv.nxt;
+    ++tcb_.segments_sent;
+    ++env_.counters.segments_sent;
+    return out;
+  }
+
+  Tcb& tcb_;
+  Environment& env_;
+  Instant now_;
+};
+
+}  // namespace
+
+std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now) { return Output{tcb, env, now}.next(); }
+
+wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
+  open_window(tcb, env);
+  wire::Segment segment = base_segment(tcb, tcb.snd.nxt, wire::Flag::ack);
+  segment.window = window_field(tcb, false);
+  add_timestamps(tcb, segment, now);
+  if (tcb.selective_acks) {
+    if (tcb.duplicate.left != tcb.duplicate.right) segment.options.sack.push_back(tcb.duplicate);
+    for (const wire::SackBlock& block : tcb.receive_queue.sack_blocks(env.blocks)) segment.options.sack.push_back(block);
+  }
+  tcb.duplicate = {};
+  return segment;
+}
+
+wire::Segment make_reset(const Tcb& tcb) {
+  return base_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack);
+}
+
+bool window_update_is_due(const Tcb& tcb, const Environment& env) {
+  // A closed window, or one that can be twice as large: waiting for the next acknowledgment would hold the peer up.
+  const std::uint32_t space = offerable_window(tcb, env);
+  return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, env) && space >= 2 * tcb.rcv.wnd;
+}
+
+std::uint32_t first_window(const Tcb& tcb, const Environment& env) {
+  return std::min(free_space(tcb, env), largest_unscaled_window);
+}
+
+}  // namespace backstop::tcp

@@ -1,0 +1,34 @@
+// The one output function: what a connection sends next, from everything it owes (RFC 9293 sections 3.7.4, 3.8.3, 3.8.6).
+// Immediate replies to odd segments are not here: segment_arrives() returns those.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "stack/tcp/tcb.hpp"
+
+namespace backstop::tcp {
+
+/// A segment to send: its header, and where in the send queue its text lies.
+struct Outgoing {
+  wire::Segment segment;
+  std::uint32_t text_offset = 0;  ///< from the front of the send queue
+  std::uint32_t text_size = 0;
+  std::uint32_t mss = 0;  ///< where a device cuts it, when text_size is larger
+};
+
+/// The next segment to send, in order of need: handshake, retransmission, new text and FIN, probes, acknowledgment.
+/// Nothing when nothing may be sent now. What it returns counts as sent.
+std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now);
+
+/// An acknowledgment of what has arrived, with SACK blocks: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>.
+wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now);
+/// RST that aborts: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>.
+wire::Segment make_reset(const Tcb& tcb);
+
+/// Whether the window has grown so much since the peer was told that it must hear of it at once.
+bool window_update_is_due(const Tcb& tcb, const Environment& env);
+/// The window for a SYN: what there is room for, and no more than fits without scaling.
+std::uint32_t first_window(const Tcb& tcb, const Environment& env);
+
+}  // namespace backstop::tcp

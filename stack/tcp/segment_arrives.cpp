@@ -1,0 +1,466 @@
+#include "stack/tcp/segment_arrives.hpp"
+
+#include <algorithm>
+
+#include "stack/tcp/acknowledgment.hpp"
+#include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/output.hpp"
+#include "stack/tcp/reset.hpp"
+#include "stack/tcp/timeouts.hpp"
+
+namespace backstop::tcp {
+namespace {
+
+using Reply = std::optional<wire::Segment>;
+
+// RFC 7323 section 2.3: a larger shift is used as 14.
+constexpr std::uint8_t largest_scale = 14;
+// Why: an acknowledgment of an unacceptable segment may draw another one from a confused peer; twice a second is enough
+// for an honest one to find out where it stands, and ends such a war.
+constexpr Duration challenge_interval = std::chrono::milliseconds{500};
+// RFC 7323 section 5.5: after this long without a word, an old TS.Recent proves nothing.
+constexpr Duration ts_recent_lifetime = std::chrono::hours{24 * 24};
+
+std::uint8_t scale_for(std::uint32_t buffer) {
+  std::uint8_t scale = 0;
+  while (scale < largest_scale && (0xffffu << scale) < buffer) ++scale;
+  return scale;
+}
+
+bool is_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
+
+// What both SYNs offer is used (RFC 7323 section 2.2 and 3.2, RFC 2018 section 2).
+void negotiate(Tcb& tcb, const wire::Segment& syn, Instant now) {
+  const wire::TcpOptions& options = syn.options;
+  tcb.timestamps = tcb.timestamps && options.timestamps.has_value();
+  tcb.selective_acks = tcb.selective_acks && options.sack_permitted;
+  tcb.window_scaling = tcb.window_scaling && options.window_scale.has_value();
+  if (!tcb.window_scaling) tcb.rcv.scale = 0;
+  tcb.snd.scale = tcb.window_scaling ? std::min(*options.window_scale, largest_scale) : std::uint8_t{0};
+  // Why 48: an MSS of nothing but options would never make progress; smaller offers are taken as this (MUST-16).
+  if (options.mss && *options.mss != 0) tcb.peer_mss = std::max<std::uint16_t>(*options.mss, 48);
+  if (tcb.timestamps) {
+    tcb.ts_recent = options.timestamps->value;
+    tcb.ts_recent_at = now;
+  }
+}
+
+void note_peer_syn(Tcb& tcb, const wire::Segment& syn, Instant now) {
+  tcb.rcv.irs = syn.seq;
+  tcb.rcv.nxt = syn.seq + 1;
+  tcb.rcv.acked = tcb.rcv.irs;
+  tcb.receive_queue.start(tcb.rcv.nxt);
+  negotiate(tcb, syn, now);
+}
+
+/// One segment's way through section 3.10.7.4. A step returns whether the next one is to be taken.
+class SegmentArrives {
+ public:
+  SegmentArrives(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now)
+      : tcb_(tcb), seg_(segment), original_(segment), env_(env), now_(now) {}
+
+  Reply process() {
+    (void)(first_check_sequence_number() && second_check_rst_bit() && fourth_check_syn_bit() &&
+           fifth_check_ack_field() && sixth_check_urg_bit() && seventh_process_segment_text() &&
+           eighth_check_fin_bit());
+    return reply_;
+  }
+
+  Reply process_in_syn_sent() {
+    (void)(syn_sent_first_check_ack_bit() && syn_sent_second_check_rst_bit() && syn_sent_fourth_check_syn_bit() &&
+           sixth_check_urg_bit() && seventh_process_segment_text() && eighth_check_fin_bit());
+    return reply_;
+  }
+
+ private:
+  // --- The eight steps.
+
+  bool first_check_sequence_number() {
+    if (tcb_.state == State::syn_received && seg_.syn() && seg_.seq == tcb_.rcv.irs && !peer_syn_again()) return false;
+    if (!passes_paws()) return answer_unacceptable();
+    if (!is_acceptable()) return answer_unacceptable();
+    remember_timestamp();
+    trim_left();
+    trim_right();
+    return true;
+  }
+
+  bool second_check_rst_bit() {
+    if (!seg_.rst()) return true;
+    // RFC 5961 section 3.2: only the exact number resets.
+    if (original_.seq != tcb_.rcv.nxt) return challenge();
+    ++env_.counters.resets_received;
+    switch (tcb_.state) {
+      case State::syn_received:
+        if (tcb_.passive) {
+          fail(tcb_, env_, Error::connection_reset);
+        } else {
+          fail(tcb_, env_, Error::connection_refused);
+        }
+        break;
+      case State::closing:
+      case State::last_ack:
+      case State::time_wait:
+        finish(tcb_, env_);
+        break;
+      default:
+        fail(tcb_, env_, Error::connection_reset);
+    }
+    return false;
+  }
+
+  // RFC 5961 section 4.2: a SYN on a synchronized connection, wherever it lies, is challenged.
+  bool fourth_check_syn_bit() { return seg_.syn() ? challenge() : true; }
+
+  bool fifth_check_ack_field() {
+    if (!seg_.has_ack()) return false;
+    if (tcb_.state == State::syn_received && !complete_handshake()) return false;
+    // RFC 5961 section 5.2: an honest acknowledgment lies in this range.
+    if (seg_.ack > tcb_.snd.nxt || seg_.ack < tcb_.snd.una - tcb_.snd.max_wnd) return challenge();
+    process_acknowledgment(tcb_, seg_, env_, now_);
+    return after_acknowledgment();
+  }
+
+  bool sixth_check_urg_bit() {
+    if (!seg_.urg() || tcb_.fin_received) return true;
+    // RFC 6093 section 3: the pointer is to the octet behind the urgent ones (MUST-62).
+    const SeqNum up = original_.seq + seg_.urgent_pointer;
+    if (up > tcb_.rcv.nxt && (!tcb_.urgent || up > tcb_.rcv.up)) {
+      tcb_.rcv.up = up;
+      tcb_.urgent = true;
+      tcb_.news.readable = true;
+    }
+    return true;
+  }
+
+  bool seventh_process_segment_text() {
+    if (seg_.text.empty()) return true;
+    if (tcb_.fin_received || !may_receive()) return true;
+    if (!tcb_.attached && tcb_.ever_established) return refuse_text_after_close();
+    return accept_text();
+  }
+
+  bool eighth_check_fin_bit() {
+    if (seg_.fin()) {
+      tcb_.fin_known = true;
+      tcb_.rcv.fin = seg_.seq + static_cast<std::uint32_t>(seg_.text.size());
+    }
+    if (!tcb_.fin_known || tcb_.rcv.nxt != tcb_.rcv.fin) return true;
+    if (tcb_.fin_received) return true;
+    receive_fin();
+    return true;
+  }
+
+  // --- First step, in parts.
+
+  // The peer's SYN again. Alone it was retransmitted: so do we with our SYN,ACK. With an ACK it is the other half of a
+  // simultaneous open (Figure 8), and what is left of it behind the SYN is processed.
+  bool peer_syn_again() {
+    if (!seg_.has_ack()) {
+      tcb_.sent.mark_all_lost(env_.sent);
+      return false;
+    }
+    seg_.flags.clear(wire::Flag::syn);
+    ++seg_.seq;
+    original_ = seg_;
+    return true;
+  }
+
+  // RFC 7323 section 5.3 R1: an older timestamp belongs to an old duplicate.
+  bool passes_paws() {
+    if (!tcb_.timestamps || !seg_.options.timestamps || seg_.rst()) return true;
+    if (!is_before(seg_.options.timestamps->value, tcb_.ts_recent)) return true;
+    if (now_ - tcb_.ts_recent_at > ts_recent_lifetime) return true;
+    ++env_.counters.paws_rejected;
+    return false;
+  }
+
+  // The four cases of Table 6, and the allowance for a closed window: at its edge ACK, URG and RST still count (MUST-66).
+  [[nodiscard]] bool is_acceptable() const {
+    if (seg_.length() == 0) return tcb_.rcv.wnd == 0 ? seg_.seq == tcb_.rcv.nxt : is_in_window(seg_.seq);
+    if (tcb_.rcv.wnd == 0) return seg_.seq == tcb_.rcv.nxt;
+    return is_in_window(seg_.seq) || is_in_window(seg_.seq + seg_.length() - 1);
+  }
+
+  [[nodiscard]] bool is_in_window(SeqNum seq) const {
+    return tcb_.rcv.nxt <= seq && seq < tcb_.rcv.nxt + tcb_.rcv.wnd;
+  }
+
+  bool answer_unacceptable() {
+    if (seg_.rst()) return false;
+    if (tcb_.state == State::time_wait && seg_.fin()) enter_time_wait(tcb_, env_, now_);
+    if (!seg_.text.empty() && seg_.seq < tcb_.rcv.nxt) note_duplicate(seg_.seq);
+    if (seg_.length() == 0 && now_ - challenge_interval < tcb_.challenged_at) return false;
+    tcb_.challenged_at = now_;
+    reply_ = reply_with_ack();
+    return false;
+  }
+
+  // RFC 2883: the peer learns that it has sent this twice.
+  void note_duplicate(SeqNum left) {
+    const SeqNum end = seg_.seq + static_cast<std::uint32_t>(seg_.text.size());
+    tcb_.duplicate = {left, min(end, tcb_.rcv.nxt)};
+    if (!(tcb_.duplicate.left < tcb_.duplicate.right)) tcb_.duplicate = {};
+  }
+
+  // RFC 7323 section 4.3: from a segment that spans what was last acknowledged.
+  void remember_timestamp() {
+    if (!tcb_.timestamps || !seg_.options.timestamps || seg_.seq > tcb_.rcv.acked) return;
+    if (is_before(seg_.options.timestamps->value, tcb_.ts_recent)) return;
+    tcb_.ts_recent = seg_.options.timestamps->value;
+    tcb_.ts_recent_at = now_;
+  }
+
+  void trim_left() {
+    if (!(seg_.seq < tcb_.rcv.nxt)) return;
+    note_duplicate(seg_.seq);
+    std::uint32_t old = tcb_.rcv.nxt - seg_.seq;
+    if (seg_.syn()) --old;  // the SYN bit itself stays, for the fourth step
+    seg_.text = seg_.text.subspan(std::min<std::size_t>(old, seg_.text.size()));
+    seg_.seq = tcb_.rcv.nxt;
+  }
+
+  void trim_right() {
+    const std::uint32_t room = tcb_.rcv.nxt + tcb_.rcv.wnd - seg_.seq;
+    const std::uint32_t size = static_cast<std::uint32_t>(seg_.text.size()) + (seg_.fin() ? 1u : 0u);
+    if (size <= room) return;
+    tcb_.ack_owed = AckOwed::now;  // the peer must hear where the window ends
+    seg_.flags.clear(wire::Flag::fin);
+    seg_.text = seg_.text.first(std::min<std::size_t>(room, seg_.text.size()));
+  }
+
+  // --- Fifth step, in parts.
+
+  bool complete_handshake() {
+    if (!(tcb_.snd.una < seg_.ack && seg_.ack <= tcb_.snd.nxt)) {
+      reply_ = reset_for(seg_);
+      return false;
+    }
+    set_send_window(tcb_, seg_);
+    establish(tcb_, env_, now_);
+    return true;
+  }
+
+  bool after_acknowledgment() {
+    if (!tcb_.fin_acked) return true;
+    switch (tcb_.state) {
+      case State::fin_wait_1:
+        tcb_.enter(State::fin_wait_2);
+        watch_idle(tcb_, env_, now_);
+        return true;
+      case State::closing:
+        enter_time_wait(tcb_, env_, now_);
+        return true;
+      case State::last_ack:
+        finish(tcb_, env_);
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  // --- Seventh and eighth step, in parts.
+
+  [[nodiscard]] bool may_receive() const {
+    return tcb_.state == State::syn_received || tcb_.state == State::established ||
+           tcb_.state == State::fin_wait_1 || tcb_.state == State::fin_wait_2;
+  }
+
+  // SHLD-3: text for a user who has gone is lost, and the peer must not believe otherwise.
+  bool refuse_text_after_close() {
+    reply_ = make_reset(tcb_);
+    fail(tcb_, env_, Error::connection_aborted);
+    return false;
+  }
+
+  bool accept_text() {
+    const bool had_gaps = tcb_.receive_queue.has_gaps();
+    if (!insert_text()) {
+      ++env_.counters.text_without_memory;
+      seg_.flags.clear(wire::Flag::fin);
+      reply_ = reply_with_ack();
+      return true;
+    }
+    const std::uint32_t arrived = tcb_.receive_queue.next() - tcb_.rcv.nxt;
+    if (arrived == 0) {
+      reply_ = reply_with_ack();  // out of order: each one a duplicate ACK of its own (MAY-13)
+      return true;
+    }
+    tcb_.rcv.nxt += arrived;
+    tcb_.rcv.wnd -= std::min(tcb_.rcv.wnd, arrived);
+    tcb_.bytes_received += arrived;
+    env_.counters.bytes_received += arrived;
+    tcb_.news.readable = true;
+    owe_acknowledgment(had_gaps);
+    return true;
+  }
+
+  // When memory is short, what came out of order makes room for what is in order.
+  bool insert_text() {
+    if (tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text)) return true;
+    if (seg_.seq != tcb_.rcv.nxt || !tcb_.receive_queue.has_gaps()) return false;
+    tcb_.receive_queue.drop_out_of_order(env_.blocks);
+    return tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text);
+  }
+
+  // RFC 9293 section 3.8.6.3: at once for every second full segment, a filled hole, and a young connection.
+  void owe_acknowledgment(bool filled_hole) {
+    const std::uint32_t unacknowledged = tcb_.rcv.nxt - tcb_.rcv.acked;
+    const bool quick = tcb_.quick_acks > 0;
+    if (quick) --tcb_.quick_acks;
+    if (filled_hole || quick || unacknowledged >= 2 * tcb_.mss()) {
+      tcb_.ack_owed = AckOwed::now;
+    } else if (tcb_.ack_owed == AckOwed::no) {
+      tcb_.ack_owed = AckOwed::delayed;
+      tcb_.delayed_ack_at = now_ + env_.parameters.delayed_ack;
+    }
+  }
+
+  void receive_fin() {
+    tcb_.fin_received = true;
+    ++tcb_.rcv.nxt;
+    tcb_.rcv.wnd -= std::min(tcb_.rcv.wnd, 1u);
+    tcb_.news.readable = true;
+    tcb_.ack_owed = AckOwed::now;
+    switch (tcb_.state) {
+      case State::syn_received:
+      case State::established:
+        tcb_.enter(State::close_wait);
+        break;
+      case State::fin_wait_1:  // had our FIN been acknowledged, the fifth step would have moved on
+        tcb_.enter(State::closing);
+        break;
+      case State::fin_wait_2:
+        enter_time_wait(tcb_, env_, now_);
+        break;
+      default:
+        break;
+    }
+  }
+
+  // --- SYN-SENT (section 3.10.7.3).
+
+  bool syn_sent_first_check_ack_bit() {
+    if (!seg_.has_ack()) return true;
+    if (tcb_.snd.iss < seg_.ack && seg_.ack <= tcb_.snd.nxt) return true;
+    reply_ = reset_for(seg_);
+    return false;
+  }
+
+  bool syn_sent_second_check_rst_bit() {
+    if (!seg_.rst()) return true;
+    ++env_.counters.resets_received;
+    if (seg_.has_ack()) fail(tcb_, env_, Error::connection_refused);
+    return false;
+  }
+
+  bool syn_sent_fourth_check_syn_bit() {
+    if (!seg_.syn()) return false;
+    note_peer_syn(tcb_, seg_, now_);
+    seg_.flags.clear(wire::Flag::syn);
+    ++seg_.seq;
+    tcb_.rcv.wnd = first_window(tcb_, env_);
+    tcb_.ack_owed = AckOwed::now;
+    original_ = seg_;
+    trim_right();
+    if (seg_.has_ack()) process_acknowledgment(tcb_, seg_, env_, now_);
+    set_window_from_syn();
+    if (!seg_.has_ack()) return open_simultaneously();
+    establish(tcb_, env_, now_);
+    return true;
+  }
+
+  // The window in a SYN is never scaled, though the SYN bit is gone from seg_ by now.
+  void set_window_from_syn() {
+    tcb_.snd.wnd = seg_.window;
+    tcb_.snd.max_wnd = seg_.window;
+    tcb_.snd.wl1 = seg_.seq;
+    tcb_.snd.wl2 = seg_.has_ack() ? seg_.ack : tcb_.snd.iss;
+  }
+
+  // Both sides have sent a SYN (Figure 8): ours goes out again, with the ACK of theirs.
+  bool open_simultaneously() {
+    tcb_.enter(State::syn_received);
+    tcb_.sent.mark_all_lost(env_.sent);
+    return true;
+  }
+
+  // --- Replies.
+
+  bool challenge() {
+    ++env_.counters.challenge_acks;
+    reply_ = reply_with_ack();
+    return false;
+  }
+
+  wire::Segment reply_with_ack() {
+    wire::Segment ack = make_ack(tcb_, env_, now_);
+    tcb_.ack_owed = AckOwed::no;
+    tcb_.delayed_ack_at = never;
+    tcb_.rcv.acked = tcb_.rcv.nxt;
+    ++tcb_.segments_sent;
+    ++env_.counters.segments_sent;
+    return ack;
+  }
+
+  Tcb& tcb_;
+  wire::Segment seg_;       // trimmed by the first step to the RFC's "idealized segment"
+  wire::Segment original_;  // as it arrived
+  Environment& env_;
+  Instant now_;
+  Reply reply_;
+};
+
+}  // namespace
+
+std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+  ++tcb.segments_received;
+  tcb.heard_at = now;
+  tcb.keep_alive_probes = 0;
+  SegmentArrives arrival{tcb, segment, env, now};
+  return tcb.state == State::syn_sent ? arrival.process_in_syn_sent() : arrival.process();
+}
+
+void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, const wire::Segment& syn,
+                    Environment& env, Instant now) {
+  begin_open(tcb, tuple, iss, ts_offset, env, now);
+  tcb.passive = true;
+  note_peer_syn(tcb, syn, now);
+  tcb.rcv.wnd = first_window(tcb, env);
+  set_send_window(tcb, syn);
+  tcb.snd.wl2 = iss;
+  tcb.enter(State::syn_received);
+  const Bytes text = syn.text.first(std::min<std::size_t>(syn.text.size(), tcb.rcv.wnd));
+  if (text.empty() || !tcb.receive_queue.insert(env.blocks, tcb.rcv.nxt, text)) return;
+  tcb.rcv.nxt = tcb.receive_queue.next();
+  tcb.rcv.wnd -= static_cast<std::uint32_t>(text.size());
+  tcb.bytes_received += text.size();
+  tcb.news.readable = true;
+}
+
+void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now) {
+  const Parameters& parameters = env.parameters;
+  tcb.tuple = tuple;
+  tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = iss;
+  tcb.snd.wl1 = tcb.snd.wl2 = iss;
+  tcb.rack_end = tcb.rack_highest = iss;
+  tcb.ts_offset = ts_offset;
+  tcb.path_mtu = env.mtu;
+  tcb.timestamps = parameters.timestamps;
+  tcb.selective_acks = parameters.selective_acks;
+  tcb.window_scaling = parameters.window_scaling;
+  tcb.no_delay = parameters.no_delay;
+  tcb.rcv.scale = parameters.window_scaling ? scale_for(parameters.receive_buffer) : std::uint8_t{0};
+  tcb.congestion.cwnd = initial_window(parameters.initial_window, tcb.mss());
+  tcb.progress_at = tcb.heard_at = now;
+}
+
+bool may_reopen(const Tcb& tcb, const wire::Segment& syn) {
+  if (tcb.state != State::time_wait || !syn.syn() || syn.has_ack() || syn.rst()) return false;
+  if (tcb.timestamps && syn.options.timestamps) {
+    if (syn.options.timestamps->value != tcb.ts_recent) return !is_before(syn.options.timestamps->value, tcb.ts_recent);
+  }
+  return syn.seq > tcb.rcv.nxt;
+}
+
+}  // namespace backstop::tcp

@@ -1,0 +1,25 @@
+// SEGMENT ARRIVES (RFC 9293 section 3.10.7) for a connection that exists: SYN-SENT, and the eight steps of all others.
+// Read next: acknowledgment.hpp for what the fifth step does; output.hpp for everything that is not an immediate reply.
+#pragma once
+
+#include <optional>
+
+#include "stack/tcp/tcb.hpp"
+
+namespace backstop::tcp {
+
+/// Processes one segment. At most one reply that must not wait or be merged with others (RST, challenge ACK, duplicate
+/// ACK) is returned; everything else comes from output(). The connection may be CLOSED afterwards.
+std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now);
+
+/// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN is kept.
+void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, const wire::Segment& syn,
+                    Environment& env, Instant now);
+
+/// What active and passive open have in common: a fresh block that offers what the parameters allow.
+void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now);
+
+/// Whether a SYN may take over a connection in TIME-WAIT (RFC 6191; MAY-2).
+bool may_reopen(const Tcb& tcb, const wire::Segment& syn);
+
+}  // namespace backstop::tcp

@@ -1,0 +1,128 @@
+#include "stack/tcp/timeouts.hpp"
+
+#include <algorithm>
+
+#include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/loss_detection.hpp"
+#include "stack/tcp/recovery.hpp"
+
+namespace backstop::tcp {
+namespace {
+
+Duration backed_off_rto(const Tcb& tcb, const Environment& env) {
+  const Duration rto = tcb.rtt.rto(env.parameters);
+  const Duration limit = env.parameters.maximum_rto;
+  // Why 16: doubled that often, any RTO is past the limit; a larger shift could overflow.
+  const Duration doubled = rto * (std::int64_t{1} << std::min<std::uint8_t>(tcb.backoff, 16));
+  return std::min(doubled, limit);
+}
+
+Duration patience_without_progress(const Tcb& tcb, const Environment& env) {
+  if (tcb.state == State::syn_sent) return env.parameters.syn_timeout;
+  if (tcb.state == State::syn_received) return tcb.passive ? env.parameters.half_open_timeout : env.parameters.syn_timeout;
+  return env.parameters.user_timeout;
+}
+
+// RFC 6298 (5.4) to (5.6).
+void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
+  if (now - tcb.progress_at >= patience_without_progress(tcb, env)) return fail(tcb, env, Error::user_timeout);
+  ++env.counters.retransmission_timeouts;
+  enter_loss(tcb, env);
+  if (tcb.backoff < 255) ++tcb.backoff;
+  arm_retransmission(tcb, env, now);
+}
+
+void reordering_timeout(Tcb& tcb, Environment& env, Instant now) {
+  const std::uint32_t in_flight = tcb.in_flight();
+  arm_retransmission(tcb, env, now);
+  if (!rack_detect_loss(tcb, env, now) || tcb.recovery != Recovery::open) return;
+  enter_recovery(tcb, in_flight);
+  reduce_proportionally(tcb, 0, false);
+}
+
+void persist_timeout(Tcb& tcb, Environment& env, Instant now) {
+  if (now - tcb.progress_at >= env.parameters.user_timeout) return fail(tcb, env, Error::user_timeout);
+  tcb.probe_window = true;
+  if (tcb.backoff < 255) ++tcb.backoff;
+  arm_persist(tcb, env, now);
+}
+
+void timer_fires(Tcb& tcb, Environment& env, Instant now) {
+  switch (tcb.timer) {
+    case Timer::off:
+      break;
+    case Timer::retransmission:
+      return retransmission_timeout(tcb, env, now);
+    case Timer::reordering:
+      return reordering_timeout(tcb, env, now);
+    case Timer::persist:
+      return persist_timeout(tcb, env, now);
+    case Timer::time_wait:
+      return finish(tcb, env);
+  }
+}
+
+// MUST-26: only when nothing is outstanding and nothing was heard for the interval.
+void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
+  const Parameters& parameters = env.parameters;
+  const Instant due = tcb.heard_at + parameters.keep_alive_idle + tcb.keep_alive_probes * parameters.keep_alive_interval;
+  if (now < due || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
+  if (tcb.keep_alive_probes >= parameters.keep_alive_probes) return fail(tcb, env, Error::user_timeout);
+  ++tcb.keep_alive_probes;
+  tcb.probe_alive = true;
+  tcb.slow_at = now + parameters.keep_alive_interval;
+}
+
+void slow_timer_fires(Tcb& tcb, Environment& env, Instant now) {
+  tcb.slow_at = never;
+  if (tcb.state == State::fin_wait_2 && !tcb.attached) return finish(tcb, env);
+  if (env.parameters.keep_alive && is_synchronized(tcb.state)) keep_alive_timeout(tcb, env, now);
+}
+
+}  // namespace
+
+Instant next_deadline(const Tcb& tcb) { return std::min({tcb.timer_at, tcb.delayed_ack_at, tcb.slow_at}); }
+
+void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
+  if (tcb.delayed_ack_at <= now) {
+    tcb.delayed_ack_at = never;
+    if (tcb.ack_owed == AckOwed::delayed) tcb.ack_owed = AckOwed::now;
+  }
+  if (tcb.timer_at <= now) {
+    tcb.timer_at = never;
+    timer_fires(tcb, env, now);
+  }
+  if (tcb.slow_at <= now && tcb.state != State::closed) slow_timer_fires(tcb, env, now);
+}
+
+void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
+  tcb.timer = Timer::retransmission;
+  tcb.timer_at = now + backed_off_rto(tcb, env);
+}
+
+void arm_persist(Tcb& tcb, const Environment& env, Instant now) {
+  tcb.timer = Timer::persist;
+  tcb.timer_at = now + backed_off_rto(tcb, env);
+}
+
+void stop_timer(Tcb& tcb) {
+  if (tcb.timer == Timer::time_wait) return;
+  tcb.timer = Timer::off;
+  tcb.timer_at = never;
+}
+
+void watch_idle(Tcb& tcb, const Environment& env, Instant now) {
+  const Parameters& parameters = env.parameters;
+  if (tcb.state == State::fin_wait_2 && !tcb.attached) {
+    tcb.slow_at = now + parameters.fin_wait_2_timeout;
+  } else if (parameters.keep_alive) {
+    tcb.slow_at = std::max(now, tcb.heard_at) + parameters.keep_alive_idle;
+  }
+}
+
+std::uint32_t timestamp_now(const Tcb& tcb, Instant now) {
+  const auto ticks = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  return static_cast<std::uint32_t>(ticks) + tcb.ts_offset;
+}
+
+}  // namespace backstop::tcp

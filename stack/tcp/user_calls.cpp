@@ -1,0 +1,119 @@
+#include "stack/tcp/user_calls.hpp"
+
+#include <algorithm>
+
+#include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/output.hpp"
+#include "stack/tcp/segment_arrives.hpp"
+
+namespace backstop::tcp {
+namespace {
+
+Error ended_with(const Tcb& tcb) { return tcb.error.value_or(Error::connection_closing); }
+
+}  // namespace
+
+void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env,
+                   Instant now) {
+  begin_open(tcb, tuple, iss, ts_offset, env, now);
+  tcb.rcv.wnd = first_window(tcb, env);
+  tcb.enter(State::syn_sent);
+}
+
+std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env) {
+  if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
+  if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
+  const std::uint32_t limit = env.parameters.send_buffer;
+  const std::uint32_t size = tcb.send_queue.size();
+  MutableBytes room = size < limit ? tcb.send_queue.space(env.blocks) : MutableBytes{};
+  if (room.empty()) {
+    tcb.writer_waits = true;
+    return std::unexpected(Error::would_block);
+  }
+  return room.first(std::min<std::size_t>(room.size(), limit - size));
+}
+
+void commit(Tcb& tcb, std::uint32_t size) { tcb.send_queue.commit(size); }
+
+std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env) {
+  if (tcb.error) return std::unexpected(*tcb.error);
+  const Bytes text = tcb.receive_queue.peek(env.blocks);
+  const bool ended = tcb.fin_received || tcb.state == State::closed;
+  if (text.empty() && !ended) return std::unexpected(Error::would_block);
+  return text;
+}
+
+void consume(Tcb& tcb, std::uint32_t size, Environment& env) {
+  tcb.receive_queue.consume(env.blocks, size);
+  if (is_synchronized(tcb.state) && window_update_is_due(tcb, env)) tcb.ack_owed = AckOwed::now;
+}
+
+std::expected<void, Error> close(Tcb& tcb, Environment& env) {
+  if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
+  if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
+  tcb.send_queue.trim(env.blocks);
+  switch (tcb.state) {
+    case State::syn_sent:
+      fail(tcb, env, Error::connection_closing);
+      return {};
+    case State::established:
+      tcb.enter(State::fin_wait_1);
+      break;
+    case State::close_wait:
+      tcb.enter(State::last_ack);
+      break;
+    default:
+      break;  // SYN-RECEIVED: establish() goes on to FIN-WAIT-1
+  }
+  tcb.fin_queued = true;
+  return {};
+}
+
+std::optional<wire::Segment> abort(Tcb& tcb, Environment& env) {
+  std::optional<wire::Segment> reset;
+  switch (tcb.state) {
+    case State::syn_received:
+    case State::established:
+    case State::fin_wait_1:
+    case State::fin_wait_2:
+    case State::close_wait:
+    case State::closing:
+    case State::last_ack:
+      reset = make_reset(tcb);
+      break;
+    default:
+      break;  // the RFC: nothing is sent from SYN-SENT and TIME-WAIT
+  }
+  if (tcb.state != State::closed) fail(tcb, env, Error::connection_aborted);
+  return reset;
+}
+
+ConnectionInfo info(const Tcb& tcb, const Environment& env) {
+  return {
+      .tuple = tcb.tuple,
+      .state = tcb.state,
+      .mss = tcb.mss(),
+      .peer_mss = tcb.peer_mss,
+      .send_window = tcb.snd.wnd,
+      .receive_window = tcb.rcv.wnd,
+      .send_scale = tcb.snd.scale,
+      .receive_scale = tcb.rcv.scale,
+      .timestamps = tcb.timestamps,
+      .selective_acks = tcb.selective_acks,
+      .srtt = tcb.rtt.srtt(),
+      .rttvar = tcb.rtt.rttvar(),
+      .rto = tcb.rtt.rto(env.parameters),
+      .congestion_window = tcb.congestion.cwnd,
+      .slow_start_threshold = tcb.congestion.ssthresh,
+      .in_flight = tcb.in_flight(),
+      .unsent = tcb.unsent(),
+      .unread = tcb.receive_queue.readable(),
+      .bytes_acked = tcb.bytes_acked,
+      .bytes_received = tcb.bytes_received,
+      .segments_sent = tcb.segments_sent,
+      .segments_received = tcb.segments_received,
+      .retransmissions = tcb.retransmissions,
+  };
+}
+
+}  // namespace backstop::tcp

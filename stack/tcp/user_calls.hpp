@@ -1,0 +1,29 @@
+// The user's calls on one connection (RFC 9293 section 3.10.1 to 3.10.6), as the handles in stack/stream.hpp make them.
+#pragma once
+
+#include <expected>
+
+#include "stack/tcp/info.hpp"
+#include "stack/tcp/tcb.hpp"
+
+namespace backstop::tcp {
+
+/// OPEN, active: SYN-SENT; the SYN comes from output().
+void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now);
+
+/// SEND in two halves: room to write into, and the octets that were written there.
+std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env);
+void commit(Tcb& tcb, std::uint32_t size);
+
+/// RECEIVE in two halves: the text at the front (empty: the end of text), and the octets that were taken.
+std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env);
+void consume(Tcb& tcb, std::uint32_t size, Environment& env);
+
+/// CLOSE: FIN behind everything written.
+std::expected<void, Error> close(Tcb& tcb, Environment& env);
+/// ABORT: CLOSED at once. Returns the RST to send, when the peer knows of the connection.
+std::optional<wire::Segment> abort(Tcb& tcb, Environment& env);
+
+ConnectionInfo info(const Tcb& tcb, const Environment& env);
+
+}  // namespace backstop::tcp
