@@ -1,0 +1,326 @@
+#include "stack/core.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <new>
+#include <stdexcept>
+
+#include "stack/tcp/isn.hpp"
+#include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/output.hpp"
+#include "stack/tcp/segment_arrives.hpp"
+#include "stack/tcp/timeouts.hpp"
+
+namespace backstop {
+namespace {
+
+// Why: pings and errors are rare beside segments; more of them than this in one burst is a flood.
+constexpr std::size_t icmp_queue_size = 64;
+
+const Config& checked(const Config& config) {
+  if (!std::has_single_bit(config.block_size) || config.block_size < 512) {
+    throw std::invalid_argument("Config::block_size must be a power of two, at least 512");
+  }
+  if (config.mtu < 68) throw std::invalid_argument("Config::mtu must be at least 68 (RFC 791)");
+  if (config.max_connections == 0) throw std::invalid_argument("Config::max_connections must not be 0");
+  if (config.prefix > 32) throw std::invalid_argument("Config::prefix must be at most 32");
+  return config;
+}
+
+// One record for each connection, and enough for every block to be in flight as segments of ordinary size.
+std::uint32_t sent_records(const Config& config) {
+  const std::uint64_t segments = std::uint64_t{config.blocks} * config.block_size / 1024;
+  return config.max_connections + static_cast<std::uint32_t>(std::min<std::uint64_t>(segments, 1u << 24));
+}
+
+std::size_t most_pieces(const Config& config) { return wire::max_datagram_size / config.block_size + 2; }
+
+}  // namespace
+
+Core::Core(const Config& config, std::pmr::memory_resource& memory)
+    : config_(checked(config)),
+      memory_(memory),
+      blocks_(config.blocks, config.block_size, memory),
+      sent_(sent_records(config), config.max_connections, memory),
+      environment_{config_.tcp, blocks_, sent_, statistics_, config.mtu, config.segmentation_offload},
+      wheel_(config.max_connections, &memory),
+      table_(config.max_connections, config.secret, &memory),
+      reassembler_(config.max_reassemblies, &memory),
+      frames_(config.coroutine_memory, &memory),
+      slots_(static_cast<Slot*>(memory.allocate(std::size_t{config.max_connections} * sizeof(Slot), alignof(Slot)))),
+      listeners_(config.max_listeners, &memory),
+      listener_buckets_(std::bit_ceil(std::max(config.max_listeners, 1u)), none, &memory),
+      bound_(&memory),
+      listener_events_(config.max_listeners, memory),
+      taps_(&memory),
+      replies_(config.reply_queue, memory),
+      icmp_replies_(icmp_queue_size, memory),
+      pieces_(most_pieces(config), &memory) {
+  bound_.reserve(config.max_listeners);
+  taps_.resize(config.max_taps);
+}
+
+Core::~Core() {
+  static_assert(std::is_trivially_destructible_v<Slot>);
+  memory_.deallocate(slots_, std::size_t{config_.max_connections} * sizeof(Slot), alignof(Slot));
+}
+
+std::size_t Core::required_memory(const Config& config) {
+  constexpr std::size_t alignment_slack = 16 * 64;  // a cache line for each of the allocations
+  return sizeof(Core) + tcp::BlockPool::required_memory(config.blocks, config.block_size) +
+         tcp::SentPool::required_memory(sent_records(config)) + TimerWheel::required_memory(config.max_connections) +
+         FlowTable::required_memory(config.max_connections) + Reassembler::required_memory(config.max_reassemblies) +
+         config.coroutine_memory + std::size_t{config.max_connections} * sizeof(Slot) +
+         config.max_listeners * (sizeof(ListenerSlot) + sizeof(Endpoint) + sizeof(std::uint32_t)) +
+         std::bit_ceil(std::max(config.max_listeners, 1u)) * sizeof(std::uint32_t) + config.max_taps * sizeof(TapSlot) +
+         config.reply_queue * sizeof(Reply) + icmp_queue_size * sizeof(IcmpReply) + most_pieces(config) * sizeof(Bytes) +
+         alignment_slack;
+}
+
+// --- Slots.
+
+// Slots are taken first come, first served and given back last in, first out, so memory of a table that was never full
+// stays untouched. A slot's generation survives: it is what makes old handles stale.
+std::uint32_t Core::allocate_slot() {
+  std::uint32_t index = free_slots_;
+  std::uint32_t generation = 0;
+  bool was_ready = false;
+  bool had_event = false;
+  std::uint32_t next_ready = none;
+  std::uint32_t next_event = none;
+  if (index != none) {
+    const Slot& old = slots_[index];
+    free_slots_ = old.next_acceptable;
+    generation = old.generation;
+    // It may still stand in a queue from its former life; it must not be entered twice.
+    was_ready = old.is_ready;
+    had_event = old.has_event;
+    next_ready = old.next_ready;
+    next_event = old.next_event;
+  } else if (touched_slots_ < config_.max_connections) {
+    index = touched_slots_++;
+  } else {
+    return none;
+  }
+  Slot* slot = new (&slots_[index]) Slot{};
+  slot->generation = generation + 1 == 0 ? 1 : generation + 1;
+  slot->in_use = true;
+  slot->is_ready = was_ready;
+  slot->has_event = had_event;
+  slot->next_ready = next_ready;
+  slot->next_event = next_event;
+  ++connections_;
+  return index;
+}
+
+void Core::free_slot(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  assert(slot.in_use && slot.tcb.state == State::closed && !slot.in_table);
+  slot.tcb.receive_queue.clear(blocks_);
+  slot.in_use = false;
+  slot.tcb.news = {};
+  slot.next_acceptable = free_slots_;
+  free_slots_ = index;
+  --connections_;
+}
+
+std::uint32_t Core::find_slot(const FourTuple& tuple) const {
+  return table_.find(tuple, [this](std::uint32_t index) { return slots_[index].tcb.tuple; });
+}
+
+std::uint32_t Core::open_slot(const FourTuple& tuple) {
+  const std::uint32_t index = allocate_slot();
+  if (index == none) return none;
+  table_.insert(tuple, index);
+  slots_[index].in_table = true;
+  slots_[index].tcb.attached = true;
+  return index;
+}
+
+std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now) {
+  const std::uint32_t index = open_slot(tuple);
+  if (index == none) {
+    drop(Drop::tcp_no_resources);
+    return std::nullopt;
+  }
+  ++statistics_.passive_opens;
+  tcp::open_passively(slots_[index].tcb, tuple, tcp::initial_sequence_number(config_.secret, tuple, now),
+                      tcp::timestamp_offset(config_.secret, tuple), syn, environment_, now);
+  return index;
+}
+
+// --- What follows every event of a connection.
+
+void Core::settle_slot(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.tcb.state == State::closed) return retire(index);
+  if (slot.listener != none && slot.tcb.news.established && !slot.acceptable) child_is_established(index);
+  wheel_.arm(index, tcp::next_deadline(slot.tcb));
+  push_ready(index);
+  push_event(index);
+}
+
+// The connection is CLOSED: it leaves the tables. The slot stays for as long as a user holds it, to tell why.
+void Core::retire(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  wheel_.cancel(index);
+  if (slot.in_table) {
+    table_.erase(slot.tcb.tuple, index);
+    slot.in_table = false;
+  }
+  const bool half_open_child = slot.listener != none && !slot.acceptable;
+  if (half_open_child) {
+    --listeners_[slot.listener].children;
+    slot.tcb.attached = false;
+  }
+  if (!slot.tcb.attached) return free_slot(index);
+  push_event(index);
+}
+
+void Core::child_is_established(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  ListenerSlot& listener = listeners_[slot.listener];
+  slot.acceptable = true;
+  slot.next_acceptable = none;
+  if (listener.last_acceptable == none) {
+    listener.first_acceptable = index;
+  } else {
+    slots_[listener.last_acceptable].next_acceptable = index;
+  }
+  listener.last_acceptable = index;
+  if (listener.has_event) return;
+  listener.has_event = true;
+  listener_events_.push(slot.listener);
+}
+
+void Core::push_ready(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.is_ready) return;
+  slot.is_ready = true;
+  ready_.push(*this, index);
+}
+
+void Core::push_event(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.has_event || slot.listener != none || !slot.tcb.attached || !slot.tcb.news.any()) return;
+  slot.has_event = true;
+  events_.push(*this, index);
+}
+
+std::optional<Event> Core::next_event() {
+  if (auto event = next_listener_event()) return event;
+  while (!events_.empty()) {
+    const std::uint32_t index = events_.pop(*this);
+    Slot& slot = slots_[index];
+    slot.has_event = false;
+    const Readiness what = std::exchange(slot.tcb.news, {});
+    if (slot.in_use && slot.tcb.attached && what.any()) return Event{handle_of(index), what};
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> Core::next_listener_event() {
+  while (!listener_events_.empty()) {
+    const std::uint32_t index = listener_events_.front();
+    listener_events_.pop();
+    ListenerSlot& listener = listeners_[index];
+    listener.has_event = false;
+    if (listener.in_use && listener.first_acceptable != none) {
+      return Event{{index, listener.generation, true}, {.acceptable = true}};
+    }
+  }
+  return std::nullopt;
+}
+
+// --- Packets out.
+
+std::optional<OutboundPacket> Core::transmit(Instant now) {
+  now_ = now;
+  if (sending_block_ != tcp::no_block) {
+    blocks_.give_back(sending_block_);
+    sending_block_ = tcp::no_block;
+  }
+  fire_deadlines(now);
+  auto packet = next_reply();
+  if (!packet) packet = next_icmp();
+  if (!packet) packet = next_segment(now);
+  if (packet) ++statistics_.packets_sent;
+  return packet;
+}
+
+void Core::fire_deadlines(Instant now) {
+  for (std::uint32_t index = wheel_.expire(now); index != TimerWheel::no_slot; index = wheel_.expire(now)) {
+    tcp::handle_timeouts(slots_[index].tcb, environment_, now);
+    settle_slot(index);
+  }
+  if (reassembler_.next_deadline() <= now) {
+    statistics_.drops[static_cast<std::size_t>(Drop::fragment_timeout)] += reassembler_.expire(now);
+  }
+}
+
+std::optional<OutboundPacket> Core::next_reply() {
+  if (replies_.empty()) return std::nullopt;
+  const Reply reply = replies_.front();
+  replies_.pop();
+  if (reply.segment.rst()) ++statistics_.resets_sent;
+  return build(reply.tuple, reply.segment, 0, 0);
+}
+
+std::optional<OutboundPacket> Core::next_icmp() {
+  if (icmp_replies_.empty()) return std::nullopt;
+  const IcmpReply reply = icmp_replies_.front();
+  icmp_replies_.pop();
+  sending_block_ = reply.block;
+  return OutboundPacket{.headers = {blocks_.data(reply.block), reply.size}, .text = {}, .offload = {}};
+}
+
+// Connections take turns, a packet each.
+std::optional<OutboundPacket> Core::next_segment(Instant now) {
+  while (!ready_.empty()) {
+    const std::uint32_t index = ready_.pop(*this);
+    Slot& slot = slots_[index];
+    slot.is_ready = false;
+    if (!slot.in_use || slot.tcb.state == State::closed) continue;
+    const auto out = tcp::output(slot.tcb, environment_, now);
+    wheel_.arm(index, tcp::next_deadline(slot.tcb));
+    if (!out) continue;
+    push_ready(index);
+    return build_text(slot.tcb, *out);
+  }
+  return std::nullopt;
+}
+
+OutboundPacket Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
+  const std::size_t pieces = tcb.send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
+  return build(tcb.tuple, out.segment, pieces, out.text_size > out.mss ? out.mss : 0);
+}
+
+OutboundPacket Core::build(const FourTuple& tuple, const wire::Segment& segment, std::size_t pieces,
+                           std::uint32_t mss) {
+  const wire::Ipv4Header ip{
+      .source = tuple.local.address,
+      .destination = tuple.remote.address,
+      .protocol = wire::protocol_tcp,
+      .ttl = config_.tcp.ttl,
+      .tos = static_cast<std::uint8_t>(config_.tcp.dscp << 2),
+      .id = ip_id_++,
+      .dont_fragment = true,
+  };
+  const std::span<const Bytes> text{pieces_.data(), pieces};
+  const auto kind = config_.checksum_offload ? wire::ChecksumKind::partial : wire::ChecksumKind::full;
+  const std::size_t size = wire::emit_segment(ip, segment, text, kind, headers_);
+  return {
+      .headers = Bytes{headers_}.first(size),
+      .text = text,
+      .offload = {.checksum_partial = config_.checksum_offload, .gso_size = static_cast<std::uint16_t>(mss)},
+  };
+}
+
+std::optional<Instant> Core::next_deadline() const {
+  if (!replies_.empty() || !icmp_replies_.empty() || !ready_.empty()) return immediately;
+  const Instant next = std::min(wheel_.next_deadline(), reassembler_.next_deadline());
+  return next == never ? std::nullopt : std::optional{next};
+}
+
+}  // namespace backstop

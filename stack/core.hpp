@@ -1,0 +1,234 @@
+// What is behind the Stack: the tables of connections and listeners, demultiplexing, the queue of replies, deadlines and
+// the turns that connections take to send. core.cpp holds packets out and the tables, demultiplex.cpp and icmp.cpp
+// packets in, core_calls.cpp the users' calls.
+// Read next: demultiplex.cpp.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory_resource>
+#include <optional>
+#include <vector>
+
+#include "stack/flow_table.hpp"
+#include "stack/frame_pool.hpp"
+#include "stack/reassembly.hpp"
+#include "stack/ring.hpp"
+#include "stack/stack.hpp"
+#include "stack/tcp/tcb.hpp"
+#include "stack/timer_wheel.hpp"
+
+namespace backstop {
+
+namespace tcp {
+struct Outgoing;
+}
+
+class Core {
+ public:
+  Core(const Config& config, std::pmr::memory_resource& memory);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  static std::size_t required_memory(const Config& config);
+
+  // The four verbs.
+  void receive(const InboundPacket& packet, Instant now);
+  std::optional<OutboundPacket> transmit(Instant now);
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
+  std::optional<Event> next_event();
+
+  // Opening.
+  std::expected<HandleId, Error> listen(Endpoint local, ListenOptions options);
+  std::expected<HandleId, Error> connect(Endpoint remote, Instant now, ConnectOptions options);
+  std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now);
+  void refuse(const SynInfo& syn);
+  void unreachable(const SynInfo& syn, wire::UnreachableCode code);
+
+  // Handles. A null pointer: the handle is stale.
+  tcp::Tcb* find(HandleId id);
+  tcp::Environment& environment() { return environment_; }
+  /// After any call on a connection: deadlines, events, its turn to send, and its end.
+  void settle(HandleId id) { settle_slot(id.slot); }
+  void abort(HandleId id);
+  void release(HandleId id);
+  std::expected<HandleId, Error> accept(HandleId listener);
+  void close_listener(HandleId listener);
+  [[nodiscard]] Endpoint listener_endpoint(HandleId listener) const;
+
+  std::optional<std::uint32_t> attach_tap(TapCallbacks callbacks, TapFlags flags);
+  void detach_tap(std::uint32_t id);
+
+  [[nodiscard]] std::span<const Endpoint> bound_ports() const { return bound_; }
+  [[nodiscard]] const Statistics& statistics() const { return statistics_; }
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] std::uint32_t connections() const { return connections_; }
+  [[nodiscard]] std::uint32_t blocks_in_use() const { return blocks_.in_use(); }
+  [[nodiscard]] FramePool& frames() { return frames_; }
+
+ private:
+  static constexpr std::uint32_t none = 0xffff'ffff;
+
+  struct Slot {
+    tcp::Tcb tcb;
+    std::uint32_t generation = 0;
+    std::uint32_t listener = none;  // whose child it is, until accepted
+    std::uint32_t next_ready = none;
+    std::uint32_t next_event = none;
+    std::uint32_t next_acceptable = none;  // or the next free slot
+    bool in_use = false;
+    bool in_table = false;
+    bool is_ready = false;
+    bool has_event = false;
+    bool acceptable = false;  // in its listener's queue
+  };
+
+  struct ListenerSlot {
+    Endpoint local;
+    std::uint32_t generation = 0;
+    std::uint32_t next_in_bucket = none;
+    std::uint32_t backlog = 0;
+    std::uint32_t children = 0;  // half-open and not yet accepted
+    std::uint32_t first_acceptable = none;
+    std::uint32_t last_acceptable = none;
+    bool in_use = false;
+    bool has_event = false;
+  };
+
+  struct TapSlot {
+    TapCallbacks callbacks;
+    TapFlags flags;
+    bool in_use = false;
+  };
+
+  struct Reply {
+    FourTuple tuple;
+    wire::Segment segment;
+  };
+
+  /// A whole ICMP packet in a borrowed block.
+  struct IcmpReply {
+    tcp::BlockId block = tcp::no_block;
+    std::uint32_t size = 0;
+  };
+
+  /// A singly linked queue of slots through one of their link members.
+  template <std::uint32_t Slot::* Next>
+  struct SlotQueue {
+    std::uint32_t first = none;
+    std::uint32_t last = none;
+
+    void push(Core& core, std::uint32_t index) {
+      core.slots_[index].*Next = none;
+      if (last == none) {
+        first = index;
+      } else {
+        core.slots_[last].*Next = index;
+      }
+      last = index;
+    }
+    std::uint32_t pop(Core& core) {
+      const std::uint32_t index = first;
+      if (index == none) return none;
+      first = core.slots_[index].*Next;
+      if (first == none) last = none;
+      return index;
+    }
+    [[nodiscard]] bool empty() const { return first == none; }
+  };
+
+  // demultiplex.cpp: packets in.
+  void drop(Drop reason) { ++statistics_.drops[static_cast<std::size_t>(reason)]; }
+  void datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
+  [[nodiscard]] std::optional<Drop> check_addresses(const wire::Ipv4Header& header) const;
+  [[nodiscard]] bool is_ours(Ipv4Address address) const;
+  [[nodiscard]] bool is_broadcast(Ipv4Address address) const;
+  void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
+  void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  bool connection_takes(const FourTuple& tuple, const wire::Segment& segment, Instant now);
+  void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  void nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  [[nodiscard]] std::uint32_t find_listener(Endpoint local) const;
+  [[nodiscard]] std::uint32_t find_exact_listener(Endpoint local) const;
+  TapSlot* suppressing_tap();
+  void ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now);
+  void forget_detached_taps();
+  void reply(const FourTuple& tuple, const wire::Segment& segment);
+
+  // icmp.cpp: ICMP and UDP.
+  void icmp_arrives(const wire::Ipv4Datagram& datagram, Instant now);
+  void answer_echo(const wire::Ipv4Datagram& datagram, const wire::IcmpMessage& request);
+  void icmp_error_arrives(const wire::IcmpMessage& error);
+  void udp_arrives(const wire::Ipv4Datagram& datagram);
+  void send_unreachable(wire::UnreachableCode code, Bytes quotation);
+  void queue_icmp(Ipv4Address source, Ipv4Address destination, const wire::IcmpMessage& message);
+
+  // core.cpp: slots and packets out.
+  std::uint32_t allocate_slot();
+  void free_slot(std::uint32_t index);
+  std::uint32_t open_slot(const FourTuple& tuple);
+  std::optional<std::uint32_t> open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now);
+  [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple) const;
+  [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
+  void settle_slot(std::uint32_t index);
+  void retire(std::uint32_t index);
+  void child_is_established(std::uint32_t index);
+  void push_ready(std::uint32_t index);
+  void push_event(std::uint32_t index);
+  void fire_deadlines(Instant now);
+  std::optional<OutboundPacket> next_reply();
+  std::optional<OutboundPacket> next_icmp();
+  std::optional<OutboundPacket> next_segment(Instant now);
+  OutboundPacket build(const FourTuple& tuple, const wire::Segment& segment, std::size_t pieces, std::uint32_t mss);
+  OutboundPacket build_text(tcp::Tcb& tcb, const tcp::Outgoing& out);
+  std::optional<Event> next_listener_event();
+
+  // core_calls.cpp: users' calls.
+  std::uint16_t choose_port(Ipv4Address local, Endpoint remote);
+  ListenerSlot* find_listener_slot(HandleId id);
+  void link_listener(std::uint32_t index);
+  void unlink_listener(std::uint32_t index);
+  [[nodiscard]] std::size_t listener_bucket(std::uint16_t port) const { return port & (listener_buckets_.size() - 1); }
+  void abort_slot(std::uint32_t index);
+  void abort_child(std::uint32_t index);
+
+  Config config_;
+  std::pmr::memory_resource& memory_;
+  Statistics statistics_;
+  Instant now_{};  // the latest that a driver told: for calls that bring no time
+
+  tcp::BlockPool blocks_;
+  tcp::SentPool sent_;
+  tcp::Environment environment_;
+  TimerWheel wheel_;
+  FlowTable table_;
+  Reassembler reassembler_;
+  FramePool frames_;
+
+  Slot* slots_;
+  std::uint32_t touched_slots_ = 0;
+  std::uint32_t free_slots_ = none;
+  std::uint32_t connections_ = 0;
+  SlotQueue<&Slot::next_ready> ready_;
+  SlotQueue<&Slot::next_event> events_;
+
+  std::pmr::vector<ListenerSlot> listeners_;
+  std::pmr::vector<std::uint32_t> listener_buckets_;
+  std::pmr::vector<Endpoint> bound_;
+  Ring<std::uint32_t> listener_events_;
+
+  std::pmr::vector<TapSlot> taps_;
+  std::uint32_t tap_depth_ = 0;                    // callbacks of taps that are running
+  const wire::Segment* syn_in_hand_ = nullptr;  // the SYN that a tap is being asked about
+
+  Ring<Reply> replies_;
+  Ring<IcmpReply> icmp_replies_;
+  tcp::BlockId sending_block_ = tcp::no_block;  // viewed by the last packet returned
+  std::uint16_t ip_id_ = 0;
+  std::uint16_t next_port_ = 0;
+  std::array<std::byte, wire::max_headers_size> headers_{};
+  std::pmr::vector<Bytes> pieces_;  // scratch for the text of the packet being built
+};
+
+}  // namespace backstop

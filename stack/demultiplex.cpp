@@ -1,0 +1,186 @@
+// Packets in: checked, reassembled, and given to the connection, the listener or the tap that they belong to
+// (RFC 9293 sections 3.10.7.1 and 3.10.7.2; RFC 1122 section 3.2.1). Who is asked first: connections, then the listener
+// on exactly this address and port, then the one on every address, then a tap that suppresses RSTs.
+#include <algorithm>
+
+#include "stack/core.hpp"
+#include "stack/tcp/reset.hpp"
+#include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/segment_arrives.hpp"
+
+namespace backstop {
+namespace {
+
+FourTuple tuple_of(const wire::Ipv4Header& header, const wire::Segment& segment) {
+  return {.local = {header.destination, segment.destination_port}, .remote = {header.source, segment.source_port}};
+}
+
+SynInfo describe(const wire::Ipv4Header& header, const wire::Segment& syn, Instant now) {
+  return {
+      .tuple = tuple_of(header, syn),
+      .irs = syn.seq,
+      .text_size = static_cast<std::uint32_t>(syn.text.size()),
+      .window = syn.window,
+      .ttl = header.ttl,
+      .tos = header.tos,
+      .flags = syn.flags,
+      .sack_permitted = syn.options.sack_permitted,
+      .mss = syn.options.mss,
+      .window_scale = syn.options.window_scale,
+      .timestamps = syn.options.timestamps,
+      .arrived = now,
+  };
+}
+
+}  // namespace
+
+void Core::receive(const InboundPacket& packet, Instant now) {
+  now_ = now;
+  ++statistics_.packets_received;
+  const auto datagram = wire::parse_ipv4(packet.bytes);
+  if (!datagram) return drop(datagram.error());
+  if (const auto bad = check_addresses(datagram->header)) return drop(*bad);
+  if (!datagram->header.is_fragment()) return datagram_arrives(*datagram, packet.offload, now);
+
+  const auto whole = reassembler_.add(*datagram, now);
+  statistics_.drops[static_cast<std::size_t>(Drop::fragment_no_room)] += reassembler_.take_evicted();
+  if (!whole) return drop(whole.error());
+  if (*whole) datagram_arrives(**whole, {}, now);
+}
+
+// RFC 1122 section 3.2.1.3: no source may be a group, a broadcast or a network; nobody else may speak from our address.
+std::optional<Drop> Core::check_addresses(const wire::Ipv4Header& header) const {
+  const Ipv4Address source = header.source;
+  const bool unusable = source.is_this_network() || source.is_loopback() || source.is_multicast() ||
+                        source.is_reserved() || is_broadcast(source) || source == config_.address;
+  if (unusable || source == header.destination) return Drop::ip_bad_source;
+  return is_ours(header.destination) ? std::nullopt : std::optional{Drop::ip_not_for_us};
+}
+
+bool Core::is_broadcast(Ipv4Address address) const {
+  if (address.is_limited_broadcast()) return true;
+  if (config_.prefix >= 31) return false;  // RFC 3021: no broadcast address on such links
+  const std::uint32_t host = 0xffff'ffffu >> config_.prefix;
+  return (address.value | host) == address.value && (address.value ^ config_.address.value) <= host;
+}
+
+bool Core::is_ours(Ipv4Address address) const {
+  if (address == config_.address) return true;
+  return config_.any_ip && !address.is_this_network() && !address.is_loopback() && !address.is_multicast() &&
+         !address.is_reserved() && !is_broadcast(address);
+}
+
+void Core::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now) {
+  switch (datagram.header.protocol) {
+    case wire::protocol_tcp:
+      return segment_arrives(datagram, offload, now);
+    case wire::protocol_icmp:
+      return icmp_arrives(datagram, now);
+    case wire::protocol_udp:
+      return udp_arrives(datagram);
+    default:
+      drop(Drop::ip_unknown_protocol);
+      return send_unreachable(wire::UnreachableCode::protocol, datagram.whole);
+  }
+}
+
+void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now) {
+  const auto segment = wire::parse_segment(datagram, offload);
+  if (!segment) return drop(segment.error());
+  ++statistics_.segments_received;
+  show_to_taps(datagram.header, *segment, now);
+  const FourTuple tuple = tuple_of(datagram.header, *segment);
+  if (connection_takes(tuple, *segment, now)) return;
+  if (const std::uint32_t listener = find_listener(tuple.local); listener != none) {
+    return listener_takes(listener, datagram.header, *segment, now);
+  }
+  nobody_takes(datagram.header, *segment, now);
+}
+
+void Core::show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
+  ++tap_depth_;
+  for (std::size_t i = 0; i < taps_.size(); ++i) {
+    if (taps_[i].in_use && taps_[i].callbacks.segment) taps_[i].callbacks.segment(header, segment, now);
+  }
+  if (--tap_depth_ == 0) forget_detached_taps();
+}
+
+bool Core::connection_takes(const FourTuple& tuple, const wire::Segment& segment, Instant now) {
+  const std::uint32_t index = find_slot(tuple);
+  if (index == none) return false;
+  tcp::Tcb& tcb = slots_[index].tcb;
+  if (tcp::may_reopen(tcb, segment)) {
+    tcp::finish(tcb, environment_);
+    retire(index);
+    return false;
+  }
+  if (const auto answer = tcp::segment_arrives(tcb, segment, environment_, now)) reply(tuple, *answer);
+  settle_slot(index);
+  return true;
+}
+
+// LISTEN (section 3.10.7.2).
+void Core::listener_takes(std::uint32_t index, const wire::Ipv4Header& header, const wire::Segment& segment,
+                          Instant now) {
+  if (segment.rst()) return;
+  if (segment.has_ack()) return reply(tuple_of(header, segment), *tcp::reset_for(segment));
+  if (!segment.syn()) return drop(Drop::tcp_listen_neither);
+  if (segment.fin()) return drop(Drop::tcp_bad_flags);
+  if (listeners_[index].children >= listeners_[index].backlog) return drop(Drop::tcp_backlog_full);
+  const auto child = open_passive(tuple_of(header, segment), segment, now);
+  if (!child) return;
+  slots_[*child].listener = index;
+  ++listeners_[index].children;
+  settle_slot(*child);
+}
+
+// CLOSED (section 3.10.7.1), or a SYN whose fate a tap decides.
+void Core::nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
+  const bool plain_syn = segment.syn() && !segment.has_ack() && !segment.rst();
+  if (plain_syn && segment.fin()) return drop(Drop::tcp_bad_flags);
+  if (plain_syn) {
+    ++statistics_.unmatched_syns;
+    if (TapSlot* tap = suppressing_tap()) return ask(*tap, describe(header, segment, now), segment, now);
+  }
+  if (const auto reset = tcp::reset_for(segment)) reply(tuple_of(header, segment), *reset);
+}
+
+void Core::ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now) {
+  syn_in_hand_ = &segment;
+  ++tap_depth_;
+  tap.callbacks.unmatched_syn(syn, now);
+  if (--tap_depth_ == 0) forget_detached_taps();
+  syn_in_hand_ = nullptr;
+}
+
+Core::TapSlot* Core::suppressing_tap() {
+  const auto suppresses = [](const TapSlot& tap) {
+    return tap.in_use && tap.flags.suppress_rst && tap.callbacks.unmatched_syn;
+  };
+  const auto tap = std::find_if(taps_.begin(), taps_.end(), suppresses);
+  return tap == taps_.end() ? nullptr : &*tap;
+}
+
+// A tap that was detached by its own callback is destroyed when no callback runs any more.
+void Core::forget_detached_taps() {
+  for (TapSlot& tap : taps_) {
+    if (!tap.in_use && (tap.callbacks.segment || tap.callbacks.unmatched_syn)) tap.callbacks = {};
+  }
+}
+
+std::uint32_t Core::find_listener(Endpoint local) const {
+  const std::uint32_t exact = find_exact_listener(local);
+  return exact != none ? exact : find_exact_listener({{}, local.port});
+}
+
+std::uint32_t Core::find_exact_listener(Endpoint local) const {
+  std::uint32_t index = listener_buckets_[listener_bucket(local.port)];
+  while (index != none && listeners_[index].local != local) index = listeners_[index].next_in_bucket;
+  return index;
+}
+
+void Core::reply(const FourTuple& tuple, const wire::Segment& segment) {
+  if (!replies_.push({tuple, segment})) drop(Drop::reply_queue_full);
+}
+
+}  // namespace backstop

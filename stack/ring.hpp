@@ -1,0 +1,38 @@
+// A bounded first-in, first-out queue whose memory is taken once.
+#pragma once
+
+#include <cstddef>
+#include <memory_resource>
+#include <vector>
+
+namespace backstop {
+
+template <class T>
+class Ring {
+ public:
+  Ring(std::size_t capacity, std::pmr::memory_resource& memory) : places_(capacity, &memory) {}
+
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] bool full() const { return size_ == places_.size(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  /// False when it is full.
+  bool push(const T& value) {
+    if (full()) return false;
+    places_[(first_ + size_++) % places_.size()] = value;
+    return true;
+  }
+  /// The oldest; the queue must not be empty.
+  [[nodiscard]] const T& front() const { return places_[first_]; }
+  void pop() {
+    first_ = (first_ + 1) % places_.size();
+    --size_;
+  }
+
+ private:
+  std::pmr::vector<T> places_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace backstop

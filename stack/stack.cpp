@@ -1,0 +1,204 @@
+#include "stack/stack.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "stack/core.hpp"
+#include "stack/tcp/user_calls.hpp"
+
+namespace backstop {
+
+Stack::Stack(const Config& config, std::pmr::memory_resource& memory) : memory_(memory) {
+  void* place = memory_.allocate(sizeof(Core), alignof(Core));
+  try {
+    core_ = new (place) Core(config, memory);
+  } catch (...) {
+    memory_.deallocate(place, sizeof(Core), alignof(Core));
+    throw;
+  }
+}
+
+Stack::~Stack() {
+  core_->~Core();
+  memory_.deallocate(core_, sizeof(Core), alignof(Core));
+}
+
+void Stack::receive(const InboundPacket& packet, Instant now) { core_->receive(packet, now); }
+std::optional<OutboundPacket> Stack::transmit(Instant now) { return core_->transmit(now); }
+std::optional<Instant> Stack::next_deadline() const { return core_->next_deadline(); }
+std::optional<Event> Stack::next_event() { return core_->next_event(); }
+
+std::expected<Listener, Error> Stack::listen(Endpoint local, ListenOptions options) {
+  const auto id = core_->listen(local, options);
+  if (!id) return std::unexpected(id.error());
+  return Listener{*this, *id};
+}
+
+std::expected<Stream, Error> Stack::connect(Endpoint remote, Instant now, ConnectOptions options) {
+  const auto id = core_->connect(remote, now, options);
+  if (!id) return std::unexpected(id.error());
+  return Stream{*this, *id};
+}
+
+std::expected<Stream, Error> Stack::accept(const SynInfo& syn, Instant now) {
+  const auto id = core_->accept_syn(syn, now);
+  if (!id) return std::unexpected(id.error());
+  return Stream{*this, *id};
+}
+
+void Stack::refuse(const SynInfo& syn, Instant) { core_->refuse(syn); }
+void Stack::unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant) { core_->unreachable(syn, code); }
+
+Tap Stack::attach_tap(TapCallbacks callbacks, TapFlags flags) {
+  const auto id = core_->attach_tap(std::move(callbacks), flags);
+  return id ? Tap{*this, *id} : Tap{};
+}
+
+std::span<const Endpoint> Stack::bound_tcp_ports() const { return core_->bound_ports(); }
+const Statistics& Stack::statistics() const { return core_->statistics(); }
+const Config& Stack::config() const { return core_->config(); }
+std::uint32_t Stack::connections() const { return core_->connections(); }
+std::uint32_t Stack::blocks_in_use() const { return core_->blocks_in_use(); }
+std::pmr::memory_resource& Stack::frame_memory() { return core_->frames(); }
+std::size_t Stack::required_memory(const Config& config) { return Core::required_memory(config); }
+
+// --- Tap.
+
+Tap& Tap::operator=(Tap&& other) noexcept {
+  if (this != &other) {
+    detach();
+    stack_ = std::exchange(other.stack_, nullptr);
+    id_ = other.id_;
+  }
+  return *this;
+}
+
+void Tap::detach() {
+  if (Stack* stack = std::exchange(stack_, nullptr)) stack->core_->detach_tap(id_);
+}
+
+// --- Stream.
+
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    reset();
+    stack_ = std::exchange(other.stack_, nullptr);
+    id_ = other.id_;
+  }
+  return *this;
+}
+
+void Stream::reset() {
+  if (Stack* stack = std::exchange(stack_, nullptr)) stack->core_->release(id_);
+}
+
+std::expected<Bytes, Error> Stream::peek() {
+  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
+  return tcp::peek(*tcb, stack_->core_->environment());
+}
+
+void Stream::consume(std::size_t size) {
+  if (stack_ == nullptr || size == 0) return;
+  Core& core = *stack_->core_;
+  tcp::Tcb* tcb = core.find(id_);
+  if (tcb == nullptr) return;
+  tcp::consume(*tcb, static_cast<std::uint32_t>(size), core.environment());
+  if (tcb->ack_owed == tcp::AckOwed::now) core.settle(id_);
+}
+
+std::expected<std::size_t, Error> Stream::read(MutableBytes buffer) {
+  std::size_t total = 0;
+  while (total < buffer.size()) {
+    const auto piece = peek();
+    if (!piece && total == 0) return std::unexpected(piece.error());
+    if (!piece || piece->empty()) break;
+    const std::size_t part = std::min(piece->size(), buffer.size() - total);
+    std::memcpy(buffer.data() + total, piece->data(), part);
+    consume(part);
+    total += part;
+  }
+  return total;
+}
+
+std::expected<MutableBytes, Error> Stream::write_space() {
+  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
+  return tcp::write_space(*tcb, stack_->core_->environment());
+}
+
+void Stream::commit(std::size_t size) {
+  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  if (tcb == nullptr || size == 0) return;
+  tcp::commit(*tcb, static_cast<std::uint32_t>(size));
+  stack_->core_->settle(id_);
+}
+
+std::expected<std::size_t, Error> Stream::write(Bytes text) {
+  std::size_t total = 0;
+  while (total < text.size()) {
+    const auto room = write_space();
+    if (!room && total == 0) return std::unexpected(room.error());
+    if (!room) break;
+    const std::size_t part = std::min(room->size(), text.size() - total);
+    std::memcpy(room->data(), text.data() + total, part);
+    commit(part);
+    total += part;
+  }
+  return total;
+}
+
+std::expected<void, Error> Stream::close() {
+  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
+  const auto result = tcp::close(*tcb, stack_->core_->environment());
+  stack_->core_->settle(id_);
+  return result;
+}
+
+void Stream::abort() {
+  if (stack_ != nullptr) stack_->core_->abort(id_);
+}
+
+void Stream::set_no_delay(bool no_delay) {
+  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  if (tcb == nullptr) return;
+  tcb->no_delay = no_delay;
+  stack_->core_->settle(id_);
+}
+
+State Stream::state() const { return info().state; }
+Endpoint Stream::local() const { return info().tuple.local; }
+Endpoint Stream::remote() const { return info().tuple.remote; }
+
+ConnectionInfo Stream::info() const {
+  const tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  return tcb != nullptr ? tcp::info(*tcb, stack_->core_->environment()) : ConnectionInfo{};
+}
+
+// --- Listener.
+
+Listener& Listener::operator=(Listener&& other) noexcept {
+  if (this != &other) {
+    reset();
+    stack_ = std::exchange(other.stack_, nullptr);
+    id_ = other.id_;
+  }
+  return *this;
+}
+
+void Listener::reset() {
+  if (Stack* stack = std::exchange(stack_, nullptr)) stack->core_->close_listener(id_);
+}
+
+std::expected<Stream, Error> Listener::accept() {
+  if (stack_ == nullptr) return std::unexpected(Error::connection_does_not_exist);
+  const auto id = stack_->core_->accept(id_);
+  if (!id) return std::unexpected(id.error());
+  return Stream{*stack_, *id};
+}
+
+Endpoint Listener::local() const { return stack_ != nullptr ? stack_->core_->listener_endpoint(id_) : Endpoint{}; }
+
+}  // namespace backstop
