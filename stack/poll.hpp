@@ -5,24 +5,36 @@
 
 namespace backstop {
 
-/// Moves packets between `device` and `stack` until neither has more, or a burst has been taken.
-/// A device has `std::optional<InboundPacket> receive()` and `void send(const OutboundPacket&)`.
-/// Returns whether a packet was moved.
+// A device has `std::optional<InboundPacket> receive()` and `void send(const OutboundPacket&)`.
+
+/// Brings packets that have arrived to the stack, at most a burst of them. Returns whether there was one.
 template <class Device>
-bool poll(Stack& stack, Device& device, Instant now) {
+bool receive_burst(Stack& stack, Device& device, Instant now) {
   constexpr int burst = 64;  // Why: enough to share one ACK, few enough that answers do not wait.
-  bool moved = false;
   for (int taken = 0; taken < burst; ++taken) {
     const auto packet = device.receive();
-    if (!packet) break;
+    if (!packet) return taken > 0;
     stack.receive(*packet, now);
-    moved = true;
   }
+  return true;
+}
+
+/// Sends all that the stack has to send. Returns whether there was something.
+template <class Device>
+bool transmit_all(Stack& stack, Device& device, Instant now) {
+  bool sent = false;
   while (const auto packet = stack.transmit(now)) {
     device.send(*packet);
-    moved = true;
+    sent = true;
   }
-  return moved;
+  return sent;
+}
+
+/// Both, in this order. Returns whether a packet was moved.
+template <class Device>
+bool poll(Stack& stack, Device& device, Instant now) {
+  const bool received = receive_burst(stack, device, now);
+  return transmit_all(stack, device, now) || received;
 }
 
 }  // namespace backstop
