@@ -107,11 +107,14 @@ void EventLoop::turn() {
 }
 
 void EventLoop::move_packets() {
-  poll(stack_, device_, now());
-  if (!after_poll_) return;
-  after_poll_();
   const Instant time = now();
-  while (const auto packet = stack_.transmit(time)) device_.send(*packet);
+  receive_burst(stack_, device_, time);
+  // Deadlines act while the stack sends. What the hook says to that goes out in the second pass, which meets no more of
+  // them: it is the same time still.
+  for (int pass = 0; pass < 2; ++pass) {
+    if (hook_) hook_deadline_ = hook_(time);
+    transmit_all(stack_, device_, time);
+  }
 }
 
 void EventLoop::call_posted() {
@@ -139,7 +142,7 @@ Instant EventLoop::next_deadline() {
     if (!posted_.empty()) return immediately;
   }
   if (stopping_) return immediately;
-  Instant next = stack_.next_deadline().value_or(never);
+  Instant next = std::min(stack_.next_deadline().value_or(never), hook_deadline_.value_or(never));
   if (!timers_.empty()) next = std::min(next, timers_.begin()->first.first);
   return next;
 }

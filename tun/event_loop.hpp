@@ -2,7 +2,7 @@
 // another thread comes. All else that a program waits for (sockets, timers, signals) can be waited for here too.
 //
 //   EventLoop loop(stack, device);
-//   loop.after_poll([&] { executor.run(); });
+//   loop.drive(executor);                        the tasks of stack/coroutine.hpp
 //   loop.run();                                  until somebody calls stop()
 //
 // Read next: stack/poll.hpp, the part of the loop that moves packets; signals.hpp for SIGINT.
@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -72,6 +73,8 @@ class [[nodiscard]] Timer {
 class EventLoop {
  public:
   using Callback = std::move_only_function<void()>;
+  /// Handles the stack's events at `now`. Returns when to be called next although nothing arrives.
+  using Hook = std::move_only_function<std::optional<Instant>(Instant now)>;
   using WatchCallback = std::move_only_function<void(std::uint32_t events)>;
 
   /// Throws std::system_error.
@@ -83,8 +86,17 @@ class EventLoop {
   /// The time on CLOCK_MONOTONIC: the `now` of everything on this loop.
   [[nodiscard]] static Instant now();
 
-  /// Called after packets moved and callbacks ran, to handle the stack's events; what it writes is sent at once.
-  void after_poll(Callback hook) { after_poll_ = std::move(hook); }
+  /// Called whenever packets have arrived or callbacks have run, and before the stack sends: one packet then carries
+  /// both the acknowledgment and what the hook wrote.
+  void on_turn(Hook hook) { hook_ = std::move(hook); }
+  /// An on_turn() that runs the tasks of an Executor, which outlives the loop.
+  template <class Executor>
+  void drive(Executor& executor) {
+    on_turn([&executor](Instant time) {
+      executor.run(time);
+      return executor.next_deadline();
+    });
+  }
 
   /// Drives the stack until stop(). Throws what the device and the callbacks throw.
   void run();
@@ -118,7 +130,8 @@ class EventLoop {
 
   Stack& stack_;
   Device& device_;
-  Callback after_poll_;
+  Hook hook_;
+  std::optional<Instant> hook_deadline_;
   FileDescriptor epoll_;
   FileDescriptor wake_;  ///< eventfd
 
