@@ -8,7 +8,8 @@
 
 namespace backstop {
 
-/// A point in sequence space. `a < b` means that b is ahead of a by less than 2^31.
+/// A point in sequence space. `a < b` means that b is ahead of a by 1 to 2^31 - 1. Of two points that are opposite each
+/// other, 2^31 apart, neither is less.
 class SeqNum {
  public:
   constexpr SeqNum() = default;
@@ -17,7 +18,7 @@ class SeqNum {
   [[nodiscard]] constexpr std::uint32_t value() const { return value_; }
 
   friend constexpr bool operator==(SeqNum, SeqNum) = default;
-  friend constexpr bool operator<(SeqNum a, SeqNum b) { return static_cast<std::int32_t>(a.value_ - b.value_) < 0; }
+  friend constexpr bool operator<(SeqNum a, SeqNum b) { return static_cast<std::int32_t>(b.value_ - a.value_) > 0; }
   friend constexpr bool operator>(SeqNum a, SeqNum b) { return b < a; }
   friend constexpr bool operator<=(SeqNum a, SeqNum b) { return !(b < a); }
   friend constexpr bool operator>=(SeqNum a, SeqNum b) { return !(a < b); }
