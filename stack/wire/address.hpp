@@ -74,7 +74,8 @@ class AddressText {
   std::size_t size_ = 0;
 };
 
-/// Reads dotted decimal ("10.90.0.2"); four numbers of 0 to 255 and nothing else, else nothing.
+/// Reads dotted decimal ("10.90.0.2"): four numbers of 0 to 255 and nothing else. Nothing for a number with leading
+/// zeros, which some programs read as octal.
 constexpr std::optional<Ipv4Address> parse_address(std::string_view text) {
   std::uint32_t value = 0;
   for (int part = 0; part < 4; ++part) {
@@ -87,7 +88,7 @@ constexpr std::optional<Ipv4Address> parse_address(std::string_view text) {
     while (digits < text.size() && digits < 3 && text[digits] >= '0' && text[digits] <= '9') {
       number = number * 10 + static_cast<std::uint32_t>(text[digits++] - '0');
     }
-    if (digits == 0 || number > 255) return std::nullopt;
+    if (digits == 0 || number > 255 || (digits > 1 && text.front() == '0')) return std::nullopt;
     text.remove_prefix(digits);
     value = (value << 8) | number;
   }
