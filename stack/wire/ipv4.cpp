@@ -1,5 +1,7 @@
 #include "stack/wire/ipv4.hpp"
 
+#include <cassert>
+
 #include "stack/wire/checksum.hpp"
 
 namespace backstop::wire {
@@ -49,6 +51,7 @@ std::expected<Ipv4Datagram, Drop> parse_ipv4(Bytes packet) {
 }
 
 void emit_ipv4(const Ipv4Header& header, std::size_t payload_size, MutableBytes out) {
+  assert(ipv4_header_size + payload_size <= max_datagram_size);
   store8(out, 0, 0x45);
   store8(out, 1, header.tos);
   store16(out, 2, static_cast<std::uint16_t>(ipv4_header_size + payload_size));

@@ -58,11 +58,11 @@ class SackBlocks {
 };
 
 struct TcpOptions {
-  std::optional<std::uint16_t> mss;
-  std::optional<std::uint8_t> window_scale;
+  std::optional<std::uint16_t> mss{};
+  std::optional<std::uint8_t> window_scale{};
   bool sack_permitted = false;
-  std::optional<Timestamps> timestamps;
-  SackBlocks sack;
+  std::optional<Timestamps> timestamps{};
+  SackBlocks sack{};
 
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
@@ -71,7 +71,8 @@ struct TcpOptions {
 /// stood before it counts.
 TcpOptions parse_options(Bytes options);
 
-/// Writes the options and pads with zeros to a multiple of four; returns the size written, at most 40.
+/// Writes the options and returns their size, at most 40. Each is padded in front to a multiple of four, so that no end
+/// of options is needed; octets behind the size are not touched.
 /// SACK blocks that do not fit any more are left out, last first.
 std::size_t emit_options(const TcpOptions& options, std::span<std::byte, max_options_size> out);
 
