@@ -1,18 +1,41 @@
 // Congestion control behind a small interface (RFC 5681). An algorithm is a stateless object; what it knows of a
-// connection is in CongestionState, so a connection can be given another algorithm at any time.
-// How many octets are in flight, and which are lost, is none of its business: see loss_detection.hpp.
+// connection is in CongestionState. How much is in flight, and what is lost, is none of its business: recovery.hpp.
+// Read next: new_reno.cpp, cubic.cpp.
 #pragma once
 
 #include <cstdint>
 
+#include "stack/tcp/parameters.hpp"
 #include "stack/tcp/time.hpp"
+#include "stack/wire/seq.hpp"
 
 namespace backstop::tcp {
 
+/// HyStart++ (RFC 9406): is the round-trip time growing while slow start fills the path?
+struct SlowStartRounds {
+  SeqNum round_end;                            ///< a round is over when this is acknowledged
+  std::uint32_t last_minimum = 0xffff'ffff;    ///< microseconds: the smallest RTT of the round before
+  std::uint32_t minimum = 0xffff'ffff;         ///< of this round
+  std::uint32_t baseline = 0xffff'ffff;        ///< of the round that began conservative slow start
+  std::uint8_t samples = 0;                    ///< in this round
+  std::uint8_t conservative_rounds = 0;        ///< 0: ordinary slow start
+};
+
+/// CUBIC (RFC 9438) in congestion avoidance.
+struct CubicEpoch {
+  Instant start = immediately;   ///< when the epoch began; `immediately`: not yet
+  std::uint32_t w_max = 0;       ///< octets: where the last loss was
+  std::uint32_t k = 0;           ///< milliseconds from start to w_max
+  std::uint32_t w_est = 0;       ///< octets: what Reno would have
+  std::uint32_t cwnd_prior = 0;  ///< octets: cwnd at the last loss
+};
+
 struct CongestionState {
-  std::uint32_t cwnd = 0;                 ///< octets
-  std::uint32_t ssthresh = 0xffff'ffff;   ///< octets
-  std::uint32_t acked_in_avoidance = 0;   ///< octets acknowledged since cwnd last grew, in congestion avoidance
+  std::uint32_t cwnd = 0;                ///< octets
+  std::uint32_t ssthresh = 0xffff'ffff;  ///< octets
+  std::uint32_t acked = 0;               ///< octets acknowledged since cwnd last grew (NewReno's avoidance)
+  SlowStartRounds rounds;
+  CubicEpoch cubic;
 
   [[nodiscard]] bool in_slow_start() const { return cwnd < ssthresh; }
 };
@@ -21,7 +44,10 @@ struct CongestionState {
 struct AckSample {
   std::uint32_t acked = 0;  ///< octets newly acknowledged
   std::uint32_t mss = 0;
-  Duration rtt{};           ///< of this ACK; zero without a measurement
+  Duration rtt{};  ///< of this ACK; zero without a measurement
+  Duration srtt{};
+  SeqNum una{};    ///< SND.UNA after it
+  SeqNum nxt{};    ///< SND.NXT
   Instant now{};
 };
 
@@ -30,7 +56,10 @@ class CongestionControl {
   /// New text was acknowledged while the window was what limited the sender.
   virtual void on_ack(CongestionState& state, const AckSample& sample) const = 0;
   /// The slow start threshold after a loss with `in_flight` octets out.
-  virtual std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight, std::uint32_t mss) const = 0;
+  virtual std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight,
+                                             std::uint32_t mss) const = 0;
+  /// Nothing was sent for `idle`: time in which the window could not have been tested.
+  virtual void after_idle(CongestionState& state, Duration idle) const = 0;
 
  protected:
   ~CongestionControl() = default;
@@ -38,7 +67,12 @@ class CongestionControl {
 
 /// RFC 5681 slow start and congestion avoidance, with RFC 3465 byte counting.
 const CongestionControl& new_reno();
+/// RFC 9438, with RFC 9406 for slow start.
+const CongestionControl& cubic();
+const CongestionControl& congestion_control(CongestionAlgorithm algorithm);
 
+/// Adds to cwnd without overflow, up to the largest window there can be.
+void grow(CongestionState& state, std::uint32_t octets);
 /// RFC 6928: the initial window in octets.
 std::uint32_t initial_window(std::uint32_t segments, std::uint32_t mss);
 

@@ -8,6 +8,9 @@
 
 namespace backstop {
 
+/// How the congestion window grows and shrinks.
+enum class CongestionAlgorithm : std::uint8_t { new_reno, cubic };
+
 struct Parameters {
   using seconds = std::chrono::seconds;
   using milliseconds = std::chrono::milliseconds;
@@ -22,6 +25,7 @@ struct Parameters {
   bool selective_acks = true;    ///< offer RFC 2018 SACK
   bool no_delay = false;         ///< switch Nagle's algorithm off (MUST-17)
 
+  CongestionAlgorithm congestion = CongestionAlgorithm::cubic;  ///< MAY-18
   /// Segments in the initial window (RFC 6928).
   std::uint32_t initial_window = 10;
 
