@@ -18,6 +18,8 @@ class Acknowledgment {
     const bool duplicate = is_duplicate();
     if (segment_.ack > tcb_.snd.una) advance();
     read_sack_blocks();
+    judge_loss_probe(duplicate);
+    if (acked_ > 0) undo_if_spurious(tcb_, env_, segment_);
     update_window();
     note_progress();
     find_losses(duplicate);
@@ -89,6 +91,8 @@ class Acknowledgment {
 
   void read_sack_blocks() {
     if (!tcb_.selective_acks) return;
+    reports_duplicate_ = has_duplicate_report();
+    if (reports_duplicate_) rack_note_duplicate(tcb_);
     for (const wire::SackBlock& block : segment_.options.sack) {
       if (is_plausible(block)) mark_sacked(block);
     }
@@ -97,6 +101,24 @@ class Acknowledgment {
   // RFC 2883: a block at or below the cumulative ACK tells of a duplicate. RFC 6675: nothing beyond SND.NXT can be told.
   [[nodiscard]] bool is_plausible(const wire::SackBlock& block) const {
     return block.left < block.right && block.left > tcb_.snd.una && block.right <= tcb_.snd.nxt;
+  }
+
+  // RFC 2883 section 4: the first block lies below the cumulative ACK, or inside the second block.
+  [[nodiscard]] bool has_duplicate_report() const {
+    const wire::SackBlocks& sack = segment_.options.sack;
+    if (sack.empty() || !(sack[0].left < sack[0].right)) return false;
+    if (sack[0].right <= segment_.ack) return sack[0].right > segment_.ack - tcb_.snd.max_wnd;
+    return sack.size() > 1 && sack[1].left <= sack[0].left && sack[0].right <= sack[1].right;
+  }
+
+  // RFC 8985 section 7.4: did the probe repair a loss, so that the path needs relief? An echoed timestamp tells at once;
+  // without one, an acknowledgment beyond the probe does, unless the peer says that it had both copies.
+  void judge_loss_probe(bool duplicate) {
+    if (!tcb_.probe_out || segment_.ack < tcb_.probe_end) return;
+    const bool harmless = !tcb_.probe_repeats || reports_duplicate_ || duplicate;
+    const bool repaired = tcb_.timestamps ? latest_resent_ != immediately : segment_.ack > tcb_.probe_end;
+    if (harmless || repaired || tcb_.timestamps) tcb_.probe_out = false;
+    if (!harmless && repaired) reduce_once(tcb_, flight_before_);
   }
 
   void mark_sacked(const wire::SackBlock& block) {
@@ -161,13 +183,18 @@ class Acknowledgment {
 
   void adjust_congestion_window() {
     if (tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.recovery_point) leave_recovery(tcb_);
-    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, flight_before_);
+    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, flight_before_, now_);
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
     } else if (acked_ > 0 && was_limited_by_cwnd()) {
-      new_reno().on_ack(tcb_.congestion, {.acked = acked_, .mss = tcb_.mss(), .rtt = rtt_, .now = now_});
+      congestion_control(tcb_.algorithm).on_ack(tcb_.congestion, sample());
     }
     tcb_.cwnd_limited = false;
+  }
+
+  [[nodiscard]] AckSample sample() const {
+    return {.acked = acked_, .mss = tcb_.mss(), .rtt = rtt_, .srtt = tcb_.rtt.srtt(),
+            .una = tcb_.snd.una, .nxt = tcb_.snd.nxt, .now = now_};
   }
 
   // RFC 7661's concern in its simplest form: a window that was not used tells nothing about the path.
@@ -181,7 +208,7 @@ class Acknowledgment {
     if (tcb_.outstanding() == 0) {
       stop_timer(tcb_);
     } else if (acked_ + delivered_ > 0 && tcb_.timer != Timer::reordering) {
-      arm_retransmission(tcb_, env_, now_);
+      arm_loss_timer(tcb_, env_, now_);
     }
   }
 
@@ -196,6 +223,7 @@ class Acknowledgment {
   Instant latest_resent_ = immediately;  // of those whose retransmission is known to have arrived
   Duration rtt_{};
   bool acked_a_retransmission_ = false;
+  bool reports_duplicate_ = false;
   bool found_loss_ = false;
 };
 

@@ -24,7 +24,7 @@ Duration reordering_window(const Tcb& tcb) {
   constexpr std::uint32_t duplicate_threshold = 3;
   const bool enough = tcb.sent.sacked_bytes() >= duplicate_threshold * tcb.mss();
   if (!tcb.reordering_seen && (tcb.recovery != Recovery::open || enough)) return {};
-  return std::min(tcb.rtt.minimum() / 4, tcb.rtt.srtt());
+  return std::min(tcb.reordering_steps * tcb.rtt.minimum() / 4, tcb.rtt.srtt());
 }
 
 }  // namespace
@@ -45,6 +45,16 @@ void rack_update(Tcb& tcb, const SentRecord& record, const wire::Segment& segmen
   tcb.rack_sent_at = record.sent_at;
   tcb.rack_end = record.end;
   tcb.rack_rtt = now - record.sent_at;
+}
+
+void rack_note_duplicate(Tcb& tcb) {
+  constexpr std::uint8_t recoveries_to_keep = 16;
+  constexpr std::uint8_t most_steps = 16;  // Why: four smallest RTTs; the smoothed RTT bounds it anyway
+  tcb.reordering_seen = true;
+  if (tcb.snd.una < tcb.reordering_round) return;
+  tcb.reordering_round = tcb.snd.nxt;
+  tcb.reordering_lasts = recoveries_to_keep;
+  tcb.reordering_steps = std::min<std::uint8_t>(most_steps, static_cast<std::uint8_t>(tcb.reordering_steps + 1));
 }
 
 bool rack_detect_loss(Tcb& tcb, Environment& env, Instant now) {

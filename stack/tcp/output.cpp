@@ -75,6 +75,7 @@ class Output {
     if (tcb_.state == State::closed || tcb_.state == State::listen) return std::nullopt;
     if (tcb_.state != State::time_wait) {
       if (auto segment = handshake()) return segment;
+      if (auto segment = loss_probe()) return segment;
       if (auto segment = retransmission()) return segment;
       if (auto segment = new_text()) return segment;
       if (auto segment = window_probe()) return segment;
@@ -99,12 +100,36 @@ class Output {
     const RecordId id = tcb_.sent.first_lost(env_.sent);
     if (id == no_record || !congestion_window_allows()) return std::nullopt;
     cut_to_one_packet(id);
+    return resend(id);
+  }
+
+  Outgoing resend(RecordId id) {
     tcb_.sent.mark_resent(env_.sent, id, now_);
     const SentRecord& record = env_.sent[id];
     tcb_.prr_out += record.length();
     ++tcb_.retransmissions;
     ++env_.counters.segments_retransmitted;
     return make(record.seq, record.end);
+  }
+
+  // RFC 8985 section 7.3: new text if there is some, else the last segment again; cwnd does not matter for one segment.
+  std::optional<Outgoing> loss_probe() {
+    if (!tcb_.probe_loss) return std::nullopt;
+    tcb_.probe_loss = false;
+    if (tcb_.sent.empty()) return std::nullopt;
+    tcb_.probe_out = true;
+    const std::uint32_t fresh = std::min({tcb_.unsent(), usable_window(), tcb_.mss()});
+    tcb_.probe_repeats = fresh == 0;
+    auto probe = fresh > 0 ? std::optional{send_new(fresh)} : repeat_last();
+    tcb_.probe_end = tcb_.snd.nxt;
+    return probe;
+  }
+
+  std::optional<Outgoing> repeat_last() {
+    const SentRecord& tail = env_.sent[tcb_.sent.tail()];
+    const bool long_text = tail.length() > tcb_.mss();
+    if (long_text) tcb_.sent.split(env_.sent, tcb_.sent.tail(), tail.end - tcb_.mss());
+    return resend(tcb_.sent.tail());
   }
 
   // A record may span more than a packet: it was cut by the device, or the path's MTU has shrunk.
@@ -126,22 +151,33 @@ class Output {
     const bool with_fin = fin && size == unsent;
     if (size == 0 && !with_fin) return wait_for_window();
     if (size < unsent ? !worth_sending(size) : nagle_holds_back(size, with_fin)) return wait_for_window();
+    tcb_.probe_window = false;
+    return send_new(size);
+  }
+
+  /// `size` octets that were never sent, and FIN when they are the last.
+  Outgoing send_new(std::uint32_t size) {
+    const bool with_fin = tcb_.fin_queued && !tcb_.fin_sent && size == tcb_.unsent();
     const SeqNum seq = tcb_.snd.nxt;
     const SeqNum end = seq + size + (with_fin ? 1u : 0u);
     tcb_.fin_sent = tcb_.fin_sent || with_fin;
     restart_after_idle();
     note_first_transmission(seq, end);
-    tcb_.probe_window = false;
-    return make(seq, end);
+    const Outgoing out = make(seq, end);
+    if (tcb_.timer != Timer::reordering) arm_loss_timer(tcb_, env_, now_);
+    return out;
+  }
+
+  [[nodiscard]] std::uint32_t usable_window() const {
+    const std::uint32_t out = tcb_.outstanding();
+    return tcb_.snd.wnd > out ? tcb_.snd.wnd - out : 0;
   }
 
   /// Octets that the peer's window, the congestion window and one packet allow.
   std::uint32_t sendable(std::uint32_t unsent) {
-    const std::uint32_t out = tcb_.outstanding();
-    const std::uint32_t usable = tcb_.snd.wnd > out ? tcb_.snd.wnd - out : 0;
     const std::uint32_t flight = tcb_.in_flight();
     const std::uint32_t congestion = tcb_.congestion.cwnd > flight ? tcb_.congestion.cwnd - flight : 0;
-    const std::uint32_t wanted = std::min({unsent, usable, packet_limit()});
+    const std::uint32_t wanted = std::min({unsent, usable_window(), packet_limit()});
     if (wanted > congestion) tcb_.cwnd_limited = true;
     if (wanted <= congestion) return wanted;
     // Part of the congestion window is used in whole segments only: a small one would gain nothing.
@@ -196,7 +232,9 @@ class Output {
 
   // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one.
   void restart_after_idle() {
-    if (tcb_.outstanding() > 0 || now_ - tcb_.sent_at <= tcb_.rtt.rto(env_.parameters)) return;
+    const Duration idle = now_ - tcb_.sent_at;
+    if (tcb_.outstanding() > 0 || idle <= tcb_.rtt.rto(env_.parameters)) return;
+    congestion_control(tcb_.algorithm).after_idle(tcb_.congestion, idle);
     const std::uint32_t restart = initial_window(env_.parameters.initial_window, tcb_.mss());
     tcb_.congestion.cwnd = std::min(tcb_.congestion.cwnd, restart);
   }

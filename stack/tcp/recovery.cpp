@@ -2,35 +2,72 @@
 
 #include <algorithm>
 
+#include "stack/tcp/timeouts.hpp"
+
 namespace backstop::tcp {
 
-void enter_recovery(Tcb& tcb, std::uint32_t in_flight) {
+namespace {
+
+const CongestionControl& control_of(const Tcb& tcb) { return congestion_control(tcb.algorithm); }
+
+void remember_for_undo(Tcb& tcb, Instant now) {
+  tcb.may_undo = tcb.timestamps;
+  tcb.undo_timestamp = timestamp_now(tcb, now);
+  tcb.undo_cwnd = tcb.congestion.cwnd;
+  tcb.undo_ssthresh = tcb.congestion.ssthresh;
+}
+
+}  // namespace
+
+void enter_recovery(Tcb& tcb, std::uint32_t in_flight, Instant now) {
+  remember_for_undo(tcb, now);
   tcb.recovery = Recovery::recovery;
   tcb.recovery_point = tcb.snd.nxt;
-  tcb.congestion.ssthresh = new_reno().threshold_after_loss(tcb.congestion, in_flight, tcb.mss());
+  tcb.congestion.ssthresh = control_of(tcb).threshold_after_loss(tcb.congestion, in_flight, tcb.mss());
   tcb.prr_delivered = 0;
   tcb.prr_out = 0;
   tcb.prr_flight = std::max(in_flight, tcb.mss());
 }
 
-void enter_loss(Tcb& tcb, Environment& env) {
-  if (tcb.recovery != Recovery::loss || tcb.snd.una >= tcb.recovery_point) {
-    tcb.congestion.ssthresh = new_reno().threshold_after_loss(tcb.congestion, tcb.in_flight(), tcb.mss());
+void enter_loss(Tcb& tcb, Environment& env, Instant now) {
+  const bool again = tcb.recovery == Recovery::loss && tcb.snd.una < tcb.recovery_point;
+  if (tcb.recovery == Recovery::open) remember_for_undo(tcb, now);
+  if (!again) {
+    tcb.congestion.ssthresh = control_of(tcb).threshold_after_loss(tcb.congestion, tcb.in_flight(), tcb.mss());
   }
   tcb.recovery = Recovery::loss;
   tcb.recovery_point = tcb.snd.nxt;
   tcb.congestion.cwnd = tcb.mss();
   tcb.reno_sacked = 0;
   tcb.duplicate_acks = 0;
+  tcb.probe_out = false;
   tcb.sent.mark_all_lost(env.sent);
+}
+
+void reduce_once(Tcb& tcb, std::uint32_t in_flight) {
+  tcb.congestion.ssthresh = control_of(tcb).threshold_after_loss(tcb.congestion, in_flight, tcb.mss());
+  tcb.congestion.cwnd = std::min(tcb.congestion.cwnd, tcb.congestion.ssthresh);
+}
+
+void undo_if_spurious(Tcb& tcb, Environment& env, const wire::Segment& segment) {
+  if (!tcb.may_undo || !segment.options.timestamps) return;
+  tcb.may_undo = false;  // only the first acknowledgment that advances can tell
+  if (static_cast<std::int32_t>(segment.options.timestamps->echo - tcb.undo_timestamp) >= 0) return;
+  tcb.congestion.cwnd = std::max(tcb.congestion.cwnd, tcb.undo_cwnd);
+  tcb.congestion.ssthresh = tcb.undo_ssthresh;
+  tcb.recovery = Recovery::open;
+  tcb.reordering_seen = true;
+  tcb.sent.forget_losses(env.sent);
 }
 
 void leave_recovery(Tcb& tcb) {
   // RFC 6582 section 3.2 step 3: no burst into a pipe that has drained meanwhile.
   if (tcb.recovery == Recovery::recovery) tcb.congestion.cwnd = tcb.congestion.ssthresh;
   tcb.recovery = Recovery::open;
+  tcb.may_undo = false;
   tcb.reno_sacked = 0;
   tcb.duplicate_acks = 0;
+  if (tcb.reordering_lasts > 0 && --tcb.reordering_lasts == 0) tcb.reordering_steps = 1;
 }
 
 void reduce_proportionally(Tcb& tcb, std::uint32_t delivered, bool safe) {

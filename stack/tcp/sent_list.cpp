@@ -104,6 +104,11 @@ void SentList::mark_all_lost(SentPool& pool) {
   for (RecordId id = head_; id != no_record; id = pool[id].next) mark_lost(pool, id);
 }
 
+void SentList::forget_losses(SentPool& pool) {
+  for (RecordId id = head_; id != no_record; id = pool[id].next) pool[id].lost = false;
+  lost_bytes_ = 0;
+}
+
 RecordId SentList::first_lost(SentPool& pool) const {
   if (lost_bytes_ == 0) return no_record;
   RecordId id = head_;

@@ -58,6 +58,7 @@ class SentPool {
 class SentList {
  public:
   [[nodiscard]] RecordId head() const { return head_; }
+  [[nodiscard]] RecordId tail() const { return tail_; }
   [[nodiscard]] bool empty() const { return head_ == no_record; }
   [[nodiscard]] std::uint32_t sacked_bytes() const { return sacked_bytes_; }
   [[nodiscard]] std::uint32_t lost_bytes() const { return lost_bytes_; }
@@ -74,6 +75,8 @@ class SentList {
   void mark_resent(SentPool& pool, RecordId record, Instant now);
   /// After a timeout: everything that is not SACKed is lost (RFC 6298 (5.4), RFC 8985 section 6.3).
   void mark_all_lost(SentPool& pool);
+  /// The losses were none: what was deemed lost is in flight again.
+  void forget_losses(SentPool& pool);
   /// The first record that is lost and not sent again, or no_record.
   [[nodiscard]] RecordId first_lost(SentPool& pool) const;
 

@@ -44,7 +44,7 @@ struct Environment {
 };
 
 /// What the retransmission timer is armed for. The uses exclude each other, so one deadline serves them all.
-enum class Timer : std::uint8_t { off, retransmission, reordering, persist, time_wait };
+enum class Timer : std::uint8_t { off, retransmission, loss_probe, reordering, persist, time_wait };
 
 /// Whether in-order text waits for its acknowledgment.
 enum class AckOwed : std::uint8_t { no, delayed, now };
@@ -99,11 +99,16 @@ struct Tcb {
   bool attached : 1 = false;       ///< a user or a listener holds it
   bool probe_window : 1 = false;   ///< the persist timer has fired
   bool probe_alive : 1 = false;    ///< the keep-alive timer has fired
+  bool probe_loss : 1 = false;     ///< the loss probe timer has fired
+  bool probe_out : 1 = false;      ///< a loss probe is not acknowledged yet: probe_end
+  bool probe_repeats : 1 = false;  ///< and it was a retransmission
+  bool may_undo : 1 = false;       ///< the loss that was reacted to may turn out not to have been one
   bool writer_waits : 1 = false;   ///< a write found no room: tell when there is
   bool cwnd_limited : 1 = false;   ///< the congestion window held output back since the last ACK
   bool ever_established : 1 = false;
   bool reordering_seen : 1 = false;  ///< RFC 8985 section 6.2 step 3
 
+  CongestionAlgorithm algorithm = CongestionAlgorithm::cubic;
   AckOwed ack_owed = AckOwed::no;
   Timer timer = Timer::off;
   Recovery recovery = Recovery::open;
@@ -128,6 +133,13 @@ struct Tcb {
   SeqNum rack_highest;                ///< the highest sequence number known to have arrived
   Duration rack_rtt{};
   std::uint32_t reno_sacked = 0;      ///< octets that duplicate ACKs say have left, without SACK
+  SeqNum probe_end;                   ///< SND.NXT when the loss probe was sent (RFC 8985 section 7.4)
+  std::uint32_t undo_timestamp = 0;   ///< our clock when the first retransmission went out (RFC 3522)
+  std::uint32_t undo_cwnd = 0;        ///< octets: what to go back to
+  std::uint32_t undo_ssthresh = 0;
+  SeqNum reordering_round;            ///< a duplicate report widens the reordering window once before this is passed
+  std::uint8_t reordering_steps = 1;  ///< the reordering window in quarters of the smallest RTT
+  std::uint8_t reordering_lasts = 0;  ///< recoveries until it is one quarter again
   std::uint32_t prr_delivered = 0;
   std::uint32_t prr_out = 0;
   std::uint32_t prr_flight = 0;       ///< RecoverFS

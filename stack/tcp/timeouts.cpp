@@ -27,7 +27,7 @@ Duration patience_without_progress(const Tcb& tcb, const Environment& env) {
 void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   if (now - tcb.progress_at >= patience_without_progress(tcb, env)) return fail(tcb, env, Error::user_timeout);
   ++env.counters.retransmission_timeouts;
-  enter_loss(tcb, env);
+  enter_loss(tcb, env, now);
   if (tcb.backoff < 255) ++tcb.backoff;
   arm_retransmission(tcb, env, now);
 }
@@ -36,8 +36,27 @@ void reordering_timeout(Tcb& tcb, Environment& env, Instant now) {
   const std::uint32_t in_flight = tcb.in_flight();
   arm_retransmission(tcb, env, now);
   if (!rack_detect_loss(tcb, env, now) || tcb.recovery != Recovery::open) return;
-  enter_recovery(tcb, in_flight);
+  enter_recovery(tcb, in_flight, now);
   reduce_proportionally(tcb, 0, false);
+}
+
+void loss_probe_timeout(Tcb& tcb, Environment& env, Instant now) {
+  tcb.probe_loss = true;
+  arm_retransmission(tcb, env, now);
+}
+
+// RFC 8985 section 7.2: once in a flight, with nothing lost or reported out of order.
+bool may_probe_loss(const Tcb& tcb) {
+  return tcb.selective_acks && tcb.recovery == Recovery::open && !tcb.probe_out && is_synchronized(tcb.state) &&
+         tcb.rtt.has_sample() && tcb.sent.sacked_bytes() == 0 && tcb.sent.lost_bytes() == 0;
+}
+
+Duration loss_probe_timeout_of(const Tcb& tcb) {
+  // Why: how long a peer may sit on its acknowledgment of a lone segment.
+  constexpr Duration worst_delayed_ack = std::chrono::milliseconds{200};
+  constexpr Duration least = std::chrono::milliseconds{2};  // Why: a scheduler's tick on both sides
+  const Duration twice = 2 * tcb.rtt.srtt() + least;
+  return tcb.outstanding() <= tcb.mss() ? twice + worst_delayed_ack : twice;
 }
 
 void persist_timeout(Tcb& tcb, Environment& env, Instant now) {
@@ -53,6 +72,8 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
       break;
     case Timer::retransmission:
       return retransmission_timeout(tcb, env, now);
+    case Timer::loss_probe:
+      return loss_probe_timeout(tcb, env, now);
     case Timer::reordering:
       return reordering_timeout(tcb, env, now);
     case Timer::persist:
@@ -98,6 +119,15 @@ void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
 void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
   tcb.timer = Timer::retransmission;
   tcb.timer_at = now + backed_off_rto(tcb, env);
+}
+
+void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
+  arm_retransmission(tcb, env, now);
+  if (!may_probe_loss(tcb)) return;
+  const Instant probe_at = now + loss_probe_timeout_of(tcb);
+  if (probe_at >= tcb.timer_at) return;
+  tcb.timer = Timer::loss_probe;
+  tcb.timer_at = probe_at;
 }
 
 void arm_persist(Tcb& tcb, const Environment& env, Instant now) {
