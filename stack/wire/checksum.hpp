@@ -23,7 +23,8 @@ class Checksum {
   [[nodiscard]] std::uint16_t finish() const { return static_cast<std::uint16_t>(~sum()); }
 
  private:
-  std::uint64_t total_ = 0;  // Little-endian-agnostic: words are summed as the machine loads them, swapped once in sum().
+  std::uint64_t total_ =
+      0;  // Little-endian-agnostic: words are summed as the machine loads them, swapped once in sum().
   bool odd_ = false;
 };
 

@@ -23,7 +23,15 @@ enum class IcmpType : std::uint8_t {
 };
 
 /// Codes of destination_unreachable (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1).
-enum class UnreachableCode : std::uint8_t { net = 0, host = 1, protocol = 2, port = 3, fragmentation_needed = 4, source_route_failed = 5, admin_prohibited = 13 };
+enum class UnreachableCode : std::uint8_t {
+  net = 0,
+  host = 1,
+  protocol = 2,
+  port = 3,
+  fragmentation_needed = 4,
+  source_route_failed = 5,
+  admin_prohibited = 13
+};
 
 struct IcmpMessage {
   IcmpType type = IcmpType::echo_request;

@@ -62,8 +62,7 @@ std::size_t emit_segment(const Ipv4Header& ip, const Segment& segment, std::span
   const std::size_t payload_size = header_size + text_size;
   emit_ipv4(ip, payload_size, out);
 
-  Checksum checksum =
-      pseudo_header(ip.source, ip.destination, protocol_tcp, static_cast<std::uint16_t>(payload_size));
+  Checksum checksum = pseudo_header(ip.source, ip.destination, protocol_tcp, static_cast<std::uint16_t>(payload_size));
   if (kind == ChecksumKind::partial) {
     store16(tcp, 16, checksum.sum());
   } else {

@@ -18,7 +18,16 @@ inline constexpr std::size_t tcp_header_size = 20;  // without options
 inline constexpr std::size_t max_headers_size = ipv4_header_size + tcp_header_size + max_options_size;
 
 /// The control bits, with the values they have on the wire.
-enum class Flag : std::uint8_t { fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20, ece = 0x40, cwr = 0x80 };
+enum class Flag : std::uint8_t {
+  fin = 0x01,
+  syn = 0x02,
+  rst = 0x04,
+  psh = 0x08,
+  ack = 0x10,
+  urg = 0x20,
+  ece = 0x40,
+  cwr = 0x80
+};
 
 /// A set of control bits.
 class Flags {

@@ -3,7 +3,15 @@
 namespace backstop::wire {
 namespace {
 
-enum Kind : std::uint8_t { kind_end = 0, kind_nop = 1, kind_mss = 2, kind_scale = 3, kind_sack_permitted = 4, kind_sack = 5, kind_timestamps = 8 };
+enum Kind : std::uint8_t {
+  kind_end = 0,
+  kind_nop = 1,
+  kind_mss = 2,
+  kind_scale = 3,
+  kind_sack_permitted = 4,
+  kind_sack = 5,
+  kind_timestamps = 8
+};
 
 constexpr std::size_t sack_block_size = 8;
 
