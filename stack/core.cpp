@@ -74,8 +74,8 @@ std::size_t Core::required_memory(const Config& config) {
          config.coroutine_memory + std::size_t{config.max_connections} * sizeof(Slot) +
          config.max_listeners * (sizeof(ListenerSlot) + sizeof(Endpoint) + sizeof(std::uint32_t)) +
          std::bit_ceil(std::max(config.max_listeners, 1u)) * sizeof(std::uint32_t) + config.max_taps * sizeof(TapSlot) +
-         config.reply_queue * sizeof(Reply) + icmp_queue_size * sizeof(IcmpReply) + most_pieces(config) * sizeof(Bytes) +
-         alignment_slack;
+         config.reply_queue * sizeof(Reply) + icmp_queue_size * sizeof(IcmpReply) +
+         most_pieces(config) * sizeof(Bytes) + alignment_slack;
 }
 
 // --- Slots.
@@ -138,16 +138,26 @@ std::uint32_t Core::open_slot(const FourTuple& tuple) {
   return index;
 }
 
-std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now) {
+std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now,
+                                                InitialNumbers numbers) {
   const std::uint32_t index = open_slot(tuple);
   if (index == none) {
     drop(Drop::tcp_no_resources);
     return std::nullopt;
   }
   ++statistics_.passive_opens;
-  tcp::open_passively(slots_[index].tcb, tuple, tcp::initial_sequence_number(config_.secret, tuple, now),
-                      tcp::timestamp_offset(config_.secret, tuple), syn, environment_, now);
+  tcp::open_passively(slots_[index].tcb, tuple, choose_isn(tuple, numbers, now),
+                      choose_timestamp_offset(tuple, numbers, now), syn, environment_, now);
   return index;
+}
+
+SeqNum Core::choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const {
+  return numbers.isn ? *numbers.isn : tcp::initial_sequence_number(config_.secret, tuple, now);
+}
+
+std::uint32_t Core::choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers, Instant now) const {
+  return numbers.timestamp ? *numbers.timestamp - tcp::timestamp_clock(now)
+                           : tcp::timestamp_offset(config_.secret, tuple);
 }
 
 // --- What follows every event of a connection.

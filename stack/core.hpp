@@ -42,7 +42,7 @@ class Core {
   // Opening.
   std::expected<HandleId, Error> listen(Endpoint local, ListenOptions options);
   std::expected<HandleId, Error> connect(Endpoint remote, Instant now, ConnectOptions options);
-  std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now);
+  std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now, InitialNumbers numbers);
   void refuse(const SynInfo& syn);
   void unreachable(const SynInfo& syn, wire::UnreachableCode code);
 
@@ -168,7 +168,10 @@ class Core {
   std::uint32_t allocate_slot();
   void free_slot(std::uint32_t index);
   std::uint32_t open_slot(const FourTuple& tuple);
-  std::optional<std::uint32_t> open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now);
+  std::optional<std::uint32_t> open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now,
+                                            InitialNumbers numbers = {});
+  [[nodiscard]] SeqNum choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
+  [[nodiscard]] std::uint32_t choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
   [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple) const;
   [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
   void settle_slot(std::uint32_t index);

@@ -54,8 +54,8 @@ std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, Conne
   const std::uint32_t index = open_slot(tuple);
   if (index == none) return std::unexpected(Error::insufficient_resources);
   ++statistics_.active_opens;
-  tcp::open_actively(slots_[index].tcb, tuple, tcp::initial_sequence_number(config_.secret, tuple, now),
-                     tcp::timestamp_offset(config_.secret, tuple), environment_, now);
+  tcp::open_actively(slots_[index].tcb, tuple, choose_isn(tuple, options.numbers, now),
+                     choose_timestamp_offset(tuple, options.numbers, now), environment_, now);
   settle_slot(index);
   return handle_of(index);
 }
@@ -71,13 +71,13 @@ std::uint16_t Core::choose_port(Ipv4Address local, Endpoint remote) {
   return 0;
 }
 
-std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now) {
+std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now, InitialNumbers numbers) {
   now_ = now;
   if (find_slot(info.tuple) != none) return std::unexpected(Error::connection_already_exists);
   wire::Segment syn = syn_of(info);
   // While the tap is still being asked, the SYN's text is at hand; later the peer sends it again.
   if (syn_in_hand_ != nullptr && syn_in_hand_->seq == info.irs) syn.text = syn_in_hand_->text;
-  const auto index = open_passive(info.tuple, syn, now);
+  const auto index = open_passive(info.tuple, syn, now, numbers);
   if (!index) return std::unexpected(Error::insufficient_resources);
   settle_slot(*index);
   return handle_of(*index);

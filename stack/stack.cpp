@@ -41,8 +41,8 @@ std::expected<Stream, Error> Stack::connect(Endpoint remote, Instant now, Connec
   return Stream{*this, *id};
 }
 
-std::expected<Stream, Error> Stack::accept(const SynInfo& syn, Instant now) {
-  const auto id = core_->accept_syn(syn, now);
+std::expected<Stream, Error> Stack::accept(const SynInfo& syn, Instant now, InitialNumbers numbers) {
+  const auto id = core_->accept_syn(syn, now, numbers);
   if (!id) return std::unexpected(id.error());
   return Stream{*this, *id};
 }

@@ -27,9 +27,17 @@ namespace backstop {
 
 class Core;
 
+/// What a connection's numbers begin with, for whoever must know them beforehand, as a replayed capture does. Absent:
+/// numbers that nobody outside can guess (RFC 6528; RFC 7323 section 5.4). Nothing from the network sets them.
+struct InitialNumbers {
+  std::optional<SeqNum> isn{};
+  std::optional<std::uint32_t> timestamp{};  ///< TSval at the moment of opening
+};
+
 struct ConnectOptions {
   /// Our end. Address 0.0.0.0: the stack's own; port 0: one that is free (RFC 6056).
-  Endpoint local;
+  Endpoint local{};
+  InitialNumbers numbers{};
 };
 
 class Stack {
@@ -61,7 +69,7 @@ class Stack {
   Tap attach_tap(TapCallbacks callbacks, TapFlags flags = {});
   /// Answers an unmatched SYN with SYN,ACK: a half-open connection. Its `established` or `closed` event tells the rest.
   /// Errors: connection_already_exists (the tuple is taken by now), insufficient_resources.
-  std::expected<Stream, Error> accept(const SynInfo& syn, Instant now);
+  std::expected<Stream, Error> accept(const SynInfo& syn, Instant now, InitialNumbers numbers = {});
   /// Answers it with RST,ACK as if nobody were there.
   void refuse(const SynInfo& syn, Instant now);
   /// Answers it with ICMP destination unreachable.

@@ -150,9 +150,11 @@ void watch_idle(Tcb& tcb, const Environment& env, Instant now) {
   }
 }
 
-std::uint32_t timestamp_now(const Tcb& tcb, Instant now) {
+std::uint32_t timestamp_clock(Instant now) {
   const auto ticks = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  return static_cast<std::uint32_t>(ticks) + tcb.ts_offset;
+  return static_cast<std::uint32_t>(ticks);
 }
+
+std::uint32_t timestamp_now(const Tcb& tcb, Instant now) { return timestamp_clock(now) + tcb.ts_offset; }
 
 }  // namespace backstop::tcp

@@ -21,6 +21,8 @@ void stop_timer(Tcb& tcb);
 /// Sets the slow timer for what an idle connection waits for: keep-alive, or a FIN that nobody wants any more.
 void watch_idle(Tcb& tcb, const Environment& env, Instant now);
 
+/// The clock behind TSval: milliseconds of the driver's epoch.
+std::uint32_t timestamp_clock(Instant now);
 /// TSval at `now`: a millisecond clock with an offset of the connection's own (RFC 7323 section 5.4).
 std::uint32_t timestamp_now(const Tcb& tcb, Instant now);
 
