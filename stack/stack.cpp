@@ -50,6 +50,8 @@ std::expected<Stream, Error> Stack::accept(const SynInfo& syn, Instant now, Init
 void Stack::refuse(const SynInfo& syn, Instant) { core_->refuse(syn); }
 void Stack::unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant) { core_->unreachable(syn, code); }
 
+void Stack::abort(HandleId connection) { core_->abort(connection); }
+
 Tap Stack::attach_tap(TapCallbacks callbacks, TapFlags flags) {
   const auto id = core_->attach_tap(std::move(callbacks), flags);
   return id ? Tap{*this, *id} : Tap{};

@@ -75,6 +75,10 @@ class Stack {
   /// Answers it with ICMP destination unreachable.
   void unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant now);
 
+  /// ABORT by name, for whoever does not hold the Stream; it also ends connections whose Stream was let go and that are
+  /// still closing. Does nothing when the connection is gone.
+  void abort(HandleId connection);
+
   /// Where explicit listeners are, for whoever wants to look; precedence is decided per SYN, never from this.
   [[nodiscard]] std::span<const Endpoint> bound_tcp_ports() const;
   [[nodiscard]] const Statistics& statistics() const;
