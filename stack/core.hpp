@@ -64,6 +64,9 @@ class Core {
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] std::uint32_t connections() const { return connections_; }
+  [[nodiscard]] std::optional<HandleId> connection_at(std::uint32_t slot) const {
+    return slot < touched_slots_ && slots_[slot].in_use ? std::optional{handle_of(slot)} : std::nullopt;
+  }
   [[nodiscard]] std::uint32_t blocks_in_use() const { return blocks_.in_use(); }
   [[nodiscard]] FramePool& frames() { return frames_; }
 

@@ -61,6 +61,11 @@ std::span<const Endpoint> Stack::bound_tcp_ports() const { return core_->bound_p
 const Statistics& Stack::statistics() const { return core_->statistics(); }
 const Config& Stack::config() const { return core_->config(); }
 std::uint32_t Stack::connections() const { return core_->connections(); }
+std::optional<ConnectionSnapshot> Stack::connection_at(std::uint32_t slot) const {
+  const auto id = core_->connection_at(slot);
+  if (!id) return std::nullopt;
+  return ConnectionSnapshot{*id, tcp::info(*core_->find(*id), core_->environment())};
+}
 std::uint32_t Stack::blocks_in_use() const { return core_->blocks_in_use(); }
 std::pmr::memory_resource& Stack::frame_memory() { return core_->frames(); }
 std::size_t Stack::required_memory(const Config& config) { return Core::required_memory(config); }

@@ -40,6 +40,12 @@ struct ConnectOptions {
   InitialNumbers numbers{};
 };
 
+/// One connection, for whoever looks at all of them.
+struct ConnectionSnapshot {
+  HandleId id;
+  ConnectionInfo info;
+};
+
 class Stack {
  public:
   /// Takes all its memory from `memory`, which must outlive it. Throws what the resource throws, and
@@ -85,6 +91,9 @@ class Stack {
   [[nodiscard]] const Config& config() const;
   /// Connections that take a slot now, in any state.
   [[nodiscard]] std::uint32_t connections() const;
+  /// The connection in a slot, from 0 to Config::max_connections - 1, if there is one; also one that was let go and is
+  /// still closing.
+  [[nodiscard]] std::optional<ConnectionSnapshot> connection_at(std::uint32_t slot) const;
   /// Blocks of the shared pool that hold text now.
   [[nodiscard]] std::uint32_t blocks_in_use() const;
   /// Memory for coroutine frames (stack/coroutine.hpp), Config::coroutine_memory octets of it.
