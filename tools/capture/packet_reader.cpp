@@ -34,8 +34,14 @@ void write_header_checksum(MutableBytes packet) {
 
 }  // namespace
 
+// Why: several times what a capture of ordinary traffic has under way at once.
+constexpr std::uint32_t most_reassemblies = 64;
+
 PacketReader::PacketReader(const std::string& path, Filter filter)
-    : name_(path), frames_(open_capture(path)), filter_(std::move(filter)) {}
+    : name_(path),
+      frames_(open_capture(path)),
+      filter_(std::move(filter)),
+      reassembler_(most_reassemblies, std::pmr::get_default_resource()) {}
 
 std::optional<Packet> PacketReader::next() {
   while (const auto frame = frames_->next()) {
@@ -50,7 +56,8 @@ std::optional<Packet> PacketReader::next() {
     }
     const Bytes bytes = find_ipv4(*frame);
     if (bytes.empty()) continue;
-    if (const auto packet = read_ipv4(*frame, bytes)) return packet;
+    auto packet = read_ipv4(*frame, bytes);
+    if (packet && (!packet->ip.header.is_fragment() || reassemble(*packet))) return packet;
   }
   counts_.cut_short = frames_->cut_short();
   return std::nullopt;
@@ -105,6 +112,18 @@ std::expected<wire::Ipv4Datagram, Drop> PacketReader::parse_mended(const Frame& 
   wire::store16(mended_, total_length_offset, static_cast<std::uint16_t>(size));
   write_header_checksum(mended_);
   return wire::parse_ipv4(mended_);
+}
+
+// Puts the whole datagram in the fragment's place. False while pieces are missing.
+bool PacketReader::reassemble(Packet& packet) {
+  ++counts_.fragments;
+  reassembler_.expire(packet.time);
+  const auto whole =
+      packet.missing > 0 ? std::unexpected(Drop::fragment_malformed) : reassembler_.add(packet.ip, packet.time);
+  if (!whole) ++counts_.lost_fragments;
+  if (!whole || !*whole) return false;
+  packet.ip = **whole;
+  return true;
 }
 
 Instant PacketReader::forward(Instant captured) {

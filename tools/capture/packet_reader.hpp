@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "stack/reassembly.hpp"
 #include "stack/wire/ipv4.hpp"
 #include "tools/capture/filter.hpp"
 #include "tools/capture/frame_source.hpp"
@@ -25,8 +26,9 @@ struct CaptureCounts {
   std::uint64_t malformed = 0;  ///< link-layer or IPv4 header that makes no sense
   std::uint64_t truncated = 0;  ///< by the snapshot length
   std::uint64_t fragments = 0;
-  std::uint64_t backwards = 0;  ///< captured before the one in front of it: moved to that one's time
-  bool cut_short = false;       ///< the file ends in the middle of a frame
+  std::uint64_t lost_fragments = 0;  ///< that overlap or make no sense
+  std::uint64_t backwards = 0;       ///< captured before the one in front of it: moved to that one's time
+  bool cut_short = false;            ///< the file ends in the middle of a frame
 };
 
 /// One IPv4 packet. Views are valid until the next call of the reader.
@@ -51,6 +53,7 @@ class PacketReader {
   Bytes find_ipv4(const Frame& frame);
   std::optional<Packet> read_ipv4(const Frame& frame, Bytes bytes);
   std::expected<wire::Ipv4Datagram, Drop> parse_mended(const Frame& frame, Bytes bytes, Packet& packet);
+  bool reassemble(Packet& packet);
   Instant forward(Instant captured);
 
   std::string name_;
@@ -59,6 +62,7 @@ class PacketReader {
   CaptureCounts counts_;
   Instant now_ = Instant::min();
   std::vector<std::byte> mended_;  // a packet that is not taken as the file has it
+  Reassembler reassembler_;
 };
 
 }  // namespace backstop::capture
