@@ -72,9 +72,9 @@ void Core::icmp_error_arrives(const wire::IcmpMessage& error) {
   settle_slot(index);
 }
 
-void Core::udp_arrives(const wire::Ipv4Datagram& datagram, Offload offload) {
+void Core::udp_arrives(const wire::Ipv4Datagram& datagram) {
   if (datagram.payload.size() < udp_header_size) return drop(Drop::udp_truncated);
-  if (!offload.checksum_partial && !udp_checksum_is_right(datagram)) return drop(Drop::udp_bad_checksum);
+  if (!udp_checksum_is_right(datagram)) return drop(Drop::udp_bad_checksum);
   send_unreachable(wire::UnreachableCode::port, datagram.whole);
 }
 

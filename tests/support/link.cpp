@@ -95,11 +95,7 @@ void Link::deliver_due() {
 }
 
 void Link::exchange() {
-  const auto both_send = [this] {
-    const bool forward = send_all(Way::forward);
-    return send_all(Way::backward) || forward;
-  };
-  while (both_send()) deliver_due();
+  while (send_all(Way::forward) | send_all(Way::backward)) deliver_due();
 }
 
 bool Link::send_all(Way way) {

@@ -1,0 +1,36 @@
+// How a capture is to be replayed and compared: the options of `backstop replay` as values.
+// Read next: replay.hpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "stack/tcp/time.hpp"
+#include "stack/wire/address.hpp"
+#include "tools/replay/application.hpp"
+
+namespace backstop::replay {
+
+/// What is done about TCP checksums of captured packets that are wrong.
+enum class ChecksumPolicy : std::uint8_t {
+  verify,     ///< our stack drops the packet
+  ignore,     ///< our stack takes it
+  automatic,  ///< it takes those that a network card was still to compute, and drops the others
+};
+
+/// Which host is ours. Without a port: every connection of the address.
+struct LocalEnd {
+  Ipv4Address address;
+  std::uint16_t port = 0;
+};
+
+struct ReplayOptions {
+  std::optional<LocalEnd> local;  ///< absent: the one that received the SYN
+  ApplicationKind application = ApplicationKind::captured;
+  ChecksumPolicy checksum = ChecksumPolicy::automatic;
+  /// How long a packet waits for our stack to send what it acknowledges.
+  Duration max_hold = std::chrono::seconds{3};
+};
+
+}  // namespace backstop::replay
