@@ -17,6 +17,7 @@ namespace {
 
 // Why: pings and errors are rare beside segments; more of them than this in one burst is a flood.
 constexpr std::size_t icmp_queue_size = 64;
+constexpr std::uint8_t ect_0 = 2;  // RFC 3168 section 5
 
 const Config& checked(const Config& config) {
   if (!std::has_single_bit(config.block_size) || config.block_size < 512) {
@@ -84,32 +85,25 @@ std::size_t Core::required_memory(const Config& config) {
 // stays untouched. A slot's generation survives: it is what makes old handles stale.
 std::uint32_t Core::allocate_slot() {
   std::uint32_t index = free_slots_;
-  std::uint32_t generation = 0;
-  bool was_ready = false;
-  bool had_event = false;
-  std::uint32_t next_ready = none;
-  std::uint32_t next_event = none;
+  Slot former;
   if (index != none) {
-    const Slot& old = slots_[index];
-    free_slots_ = old.next_acceptable;
-    generation = old.generation;
-    // It may still stand in a queue from its former life; it must not be entered twice.
-    was_ready = old.is_ready;
-    had_event = old.has_event;
-    next_ready = old.next_ready;
-    next_event = old.next_event;
+    former = slots_[index];
+    free_slots_ = former.next_acceptable;
   } else if (touched_slots_ < config_.max_connections) {
     index = touched_slots_++;
   } else {
     return none;
   }
   Slot* slot = new (&slots_[index]) Slot{};
-  slot->generation = generation + 1 == 0 ? 1 : generation + 1;
+  slot->generation = former.generation + 1 == 0 ? 1 : former.generation + 1;
   slot->in_use = true;
-  slot->is_ready = was_ready;
-  slot->has_event = had_event;
-  slot->next_ready = next_ready;
-  slot->next_event = next_event;
+  // It may still stand in a queue from its former life; it must not be entered twice.
+  slot->is_ready = former.is_ready;
+  slot->has_event = former.has_event;
+  slot->is_starved = former.is_starved;
+  slot->next_ready = former.next_ready;
+  slot->next_event = former.next_event;
+  slot->next_starved = former.next_starved;
   ++connections_;
   return index;
 }
@@ -218,6 +212,26 @@ void Core::push_event(std::uint32_t index) {
   events_.push(*this, index);
 }
 
+void Core::wait_for_room(HandleId id) {
+  Slot& slot = slots_[id.slot];
+  if (slot.is_starved || !blocks_.is_scarce()) return;
+  slot.is_starved = true;
+  starved_.push(*this, id.slot);
+}
+
+// All of them: who finds no room again waits again.
+void Core::wake_starved() {
+  if (blocks_.is_scarce()) return;
+  for (std::uint32_t index = starved_.pop(*this); index != none; index = starved_.pop(*this)) {
+    Slot& slot = slots_[index];
+    slot.is_starved = false;
+    if (!slot.in_use || !slot.tcb.writer_waits) continue;
+    slot.tcb.writer_waits = false;
+    slot.tcb.news.writable = true;
+    push_event(index);
+  }
+}
+
 std::optional<Event> Core::next_event() {
   if (auto event = next_listener_event()) return event;
   while (!events_.empty()) {
@@ -252,6 +266,7 @@ std::optional<OutboundPacket> Core::transmit(Instant now) {
     sending_block_ = tcp::no_block;
   }
   fire_deadlines(now);
+  wake_starved();
   auto packet = next_reply();
   if (!packet) packet = next_icmp();
   if (!packet) packet = next_segment(now);
@@ -274,7 +289,7 @@ std::optional<OutboundPacket> Core::next_reply() {
   const Reply reply = replies_.front();
   replies_.pop();
   if (reply.segment.rst()) ++statistics_.resets_sent;
-  return build(reply.tuple, reply.segment, 0, 0);
+  return build(ip_header(reply.tuple), reply.segment, 0, 0);
 }
 
 std::optional<OutboundPacket> Core::next_icmp() {
@@ -303,12 +318,13 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
 
 OutboundPacket Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
   const std::size_t pieces = tcb.send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
-  return build(tcb.tuple, out.segment, pieces, out.text_size > out.mss ? out.mss : 0);
+  wire::Ipv4Header ip = ip_header(tcb.tuple);
+  if (out.ecn_capable) ip.tos |= ect_0;
+  return build(ip, out.segment, pieces, out.text_size > out.mss ? out.mss : 0);
 }
 
-OutboundPacket Core::build(const FourTuple& tuple, const wire::Segment& segment, std::size_t pieces,
-                           std::uint32_t mss) {
-  const wire::Ipv4Header ip{
+wire::Ipv4Header Core::ip_header(const FourTuple& tuple) {
+  return {
       .source = tuple.local.address,
       .destination = tuple.remote.address,
       .protocol = wire::protocol_tcp,
@@ -317,6 +333,10 @@ OutboundPacket Core::build(const FourTuple& tuple, const wire::Segment& segment,
       .id = ip_id_++,
       .dont_fragment = true,
   };
+}
+
+OutboundPacket Core::build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t pieces,
+                           std::uint32_t mss) {
   const std::span<const Bytes> text{pieces_.data(), pieces};
   const auto kind = config_.checksum_offload ? wire::ChecksumKind::partial : wire::ChecksumKind::full;
   const std::size_t size = wire::emit_segment(ip, segment, text, kind, headers_);
@@ -329,6 +349,7 @@ OutboundPacket Core::build(const FourTuple& tuple, const wire::Segment& segment,
 
 std::optional<Instant> Core::next_deadline() const {
   if (!replies_.empty() || !icmp_replies_.empty() || !ready_.empty()) return immediately;
+  if (!starved_.empty() && !blocks_.is_scarce()) return immediately;
   const Instant next = std::min(wheel_.next_deadline(), reassembler_.next_deadline());
   return next == never ? std::nullopt : std::optional{next};
 }

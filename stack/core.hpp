@@ -51,6 +51,8 @@ class Core {
   tcp::Environment& environment() { return environment_; }
   /// After any call on a connection: deadlines, events, its turn to send, and its end.
   void settle(HandleId id) { settle_slot(id.slot); }
+  /// A write found no room. Its own acknowledgments may never make any, when it is the pool that has run low.
+  void wait_for_room(HandleId id);
   void abort(HandleId id);
   void release(HandleId id);
   std::expected<HandleId, Error> accept(HandleId listener);
@@ -76,11 +78,13 @@ class Core {
     std::uint32_t listener = none;  // whose child it is, until accepted
     std::uint32_t next_ready = none;
     std::uint32_t next_event = none;
+    std::uint32_t next_starved = none;
     std::uint32_t next_acceptable = none;  // or the next free slot
     bool in_use = false;
     bool in_table = false;
     bool is_ready = false;
     bool has_event = false;
+    bool is_starved = false;
     bool acceptable = false;  // in its listener's queue
   };
 
@@ -146,7 +150,7 @@ class Core {
   [[nodiscard]] bool is_broadcast(Ipv4Address address) const;
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
-  bool connection_takes(const FourTuple& tuple, const wire::Segment& segment, Instant now);
+  bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   void nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   [[nodiscard]] std::uint32_t find_listener(Endpoint local) const;
@@ -179,11 +183,13 @@ class Core {
   void child_is_established(std::uint32_t index);
   void push_ready(std::uint32_t index);
   void push_event(std::uint32_t index);
+  void wake_starved();
   void fire_deadlines(Instant now);
   std::optional<OutboundPacket> next_reply();
   std::optional<OutboundPacket> next_icmp();
   std::optional<OutboundPacket> next_segment(Instant now);
-  OutboundPacket build(const FourTuple& tuple, const wire::Segment& segment, std::size_t pieces, std::uint32_t mss);
+  OutboundPacket build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t pieces, std::uint32_t mss);
+  wire::Ipv4Header ip_header(const FourTuple& tuple);
   OutboundPacket build_text(tcp::Tcb& tcb, const tcp::Outgoing& out);
   std::optional<Event> next_listener_event();
 
@@ -215,6 +221,7 @@ class Core {
   std::uint32_t connections_ = 0;
   SlotQueue<&Slot::next_ready> ready_;
   SlotQueue<&Slot::next_event> events_;
+  SlotQueue<&Slot::next_starved> starved_;  // their users wait for room that only other connections can make
 
   std::pmr::vector<ListenerSlot> listeners_;
   std::pmr::vector<std::uint32_t> listener_buckets_;

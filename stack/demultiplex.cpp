@@ -15,6 +15,9 @@ FourTuple tuple_of(const wire::Ipv4Header& header, const wire::Segment& segment)
   return {.local = {header.destination, segment.destination_port}, .remote = {header.source, segment.source_port}};
 }
 
+// RFC 3168 section 5: "congestion experienced".
+bool is_marked(const wire::Ipv4Header& header) { return (header.tos & 3) == 3; }
+
 SynInfo describe(const wire::Ipv4Header& header, const wire::Segment& syn, Instant now) {
   return {
       .tuple = tuple_of(header, syn),
@@ -90,7 +93,7 @@ void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, 
   ++statistics_.segments_received;
   show_to_taps(datagram.header, *segment, now);
   const FourTuple tuple = tuple_of(datagram.header, *segment);
-  if (connection_takes(tuple, *segment, now)) return;
+  if (connection_takes(datagram.header, *segment, now)) return;
   if (const std::uint32_t listener = find_listener(tuple.local); listener != none) {
     return listener_takes(listener, datagram.header, *segment, now);
   }
@@ -105,7 +108,8 @@ void Core::show_to_taps(const wire::Ipv4Header& header, const wire::Segment& seg
   if (--tap_depth_ == 0) forget_detached_taps();
 }
 
-bool Core::connection_takes(const FourTuple& tuple, const wire::Segment& segment, Instant now) {
+bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
+  const FourTuple tuple = tuple_of(header, segment);
   const std::uint32_t index = find_slot(tuple);
   if (index == none) return false;
   tcp::Tcb& tcb = slots_[index].tcb;
@@ -114,7 +118,9 @@ bool Core::connection_takes(const FourTuple& tuple, const wire::Segment& segment
     retire(index);
     return false;
   }
-  if (const auto answer = tcp::segment_arrives(tcb, segment, environment_, now)) reply(tuple, *answer);
+  if (const auto answer = tcp::segment_arrives(tcb, segment, is_marked(header), environment_, now)) {
+    reply(tuple, *answer);
+  }
   settle_slot(index);
   return true;
 }

@@ -125,7 +125,9 @@ std::expected<std::size_t, Error> Stream::read(MutableBytes buffer) {
 std::expected<MutableBytes, Error> Stream::write_space() {
   tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
   if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
-  return tcp::write_space(*tcb, stack_->core_->environment());
+  const auto room = tcp::write_space(*tcb, stack_->core_->environment());
+  if (!room && room.error() == Error::would_block) stack_->core_->wait_for_room(id_);
+  return room;
 }
 
 void Stream::commit(std::size_t size) {

@@ -183,6 +183,7 @@ class Acknowledgment {
 
   void adjust_congestion_window() {
     if (tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.recovery_point) leave_recovery(tcb_);
+    react_to_congestion_echo();
     if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, flight_before_, now_);
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
@@ -190,6 +191,15 @@ class Acknowledgment {
       congestion_control(tcb_.algorithm).on_ack(tcb_.congestion, sample());
     }
     tcb_.cwnd_limited = false;
+  }
+
+  // RFC 3168 section 6.1.2: as to a loss, but once for each window of text.
+  void react_to_congestion_echo() {
+    const bool echoed = tcb_.ecn && segment_.flags.has(wire::Flag::ece) && !segment_.syn();
+    if (!echoed || tcb_.recovery != Recovery::open || tcb_.snd.una < tcb_.ecn_point) return;
+    tcb_.ecn_point = tcb_.snd.nxt;
+    tcb_.window_reduced = true;
+    reduce_once(tcb_, flight_before_);
   }
 
   [[nodiscard]] AckSample sample() const {

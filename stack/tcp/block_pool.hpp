@@ -22,6 +22,11 @@ class BlockPool {
 
   /// A block with no successor, or no_block when all are taken.
   BlockId take();
+  /// The same for text that arrives: the last eighth is left to text that leaves. Why: a user who answers what he reads
+  /// could never answer, and so never read on, if what arrives were allowed to take every block.
+  BlockId take_for_arrival() { return available() > reserve() ? take() : no_block; }
+  /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some.
+  [[nodiscard]] bool is_scarce() const { return available() <= reserve() / 2; }
   void give_back(BlockId block);
 
   [[nodiscard]] std::byte* data(BlockId block) { return data_ + std::size_t{block} * block_size_; }
@@ -35,10 +40,15 @@ class BlockPool {
   [[nodiscard]] std::uint32_t block_size() const { return block_size_; }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint32_t available() const { return count_ - in_use_; }
+  [[nodiscard]] std::uint32_t available_for_arrival() const {
+    return available() > reserve() ? available() - reserve() : 0;
+  }
 
   static std::size_t required_memory(std::uint32_t count, std::uint32_t block_size);
 
  private:
+  [[nodiscard]] std::uint32_t reserve() const { return count_ / 8; }
+
   struct Link {
     BlockId next;
     std::uint32_t tag;

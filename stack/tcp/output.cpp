@@ -13,7 +13,7 @@ constexpr std::uint32_t largest_unscaled_window = 0xffff;
 // many connections share what there is.
 std::uint32_t free_space(const Tcb& tcb, const Environment& env) {
   const std::uint32_t held = tcb.receive_queue.readable();
-  const std::uint64_t pool = std::uint64_t{env.blocks.available()} * env.blocks.block_size() / 2;
+  const std::uint64_t pool = std::uint64_t{env.blocks.available_for_arrival()} * env.blocks.block_size() / 2;
   const std::uint32_t limit = env.parameters.receive_buffer;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(limit > held ? limit - held : 0, pool));
 }
@@ -163,9 +163,18 @@ class Output {
     tcb_.fin_sent = tcb_.fin_sent || with_fin;
     restart_after_idle();
     note_first_transmission(seq, end);
-    const Outgoing out = make(seq, end);
+    Outgoing out = make(seq, end);
+    mark_ecn(out);
     if (tcb_.timer != Timer::reordering) arm_loss_timer(tcb_, env_, now_);
     return out;
+  }
+
+  // RFC 3168 section 6.1.2 and 6.1.5: new text only, never a retransmission.
+  void mark_ecn(Outgoing& out) {
+    if (!tcb_.ecn || out.text_size == 0) return;
+    out.ecn_capable = true;
+    if (tcb_.window_reduced) out.segment.flags.set(wire::Flag::cwr);
+    tcb_.window_reduced = false;
   }
 
   [[nodiscard]] std::uint32_t usable_window() const {
@@ -272,6 +281,7 @@ class Output {
       segment.flags.set(wire::Flag::ack);
       segment.ack = tcb_.rcv.nxt;
     }
+    segment.flags = segment.flags | ecn_setup(answers);
     segment.window = window_field(tcb_, true);
     segment.options.mss = static_cast<std::uint16_t>(env_.mtu - wire::ipv4_header_size - wire::tcp_header_size);
     if (tcb_.window_scaling) segment.options.window_scale = tcb_.rcv.scale;
@@ -279,6 +289,14 @@ class Output {
     add_timestamps(tcb_, segment, now_);
     ensure_timer();
     return finished({.segment = segment});
+  }
+
+  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees. A SYN that may have been lost for its offer goes again
+  // without one (section 6.1.1.1).
+  wire::Flags ecn_setup(bool answers) {
+    if (!answers && tcb_.retransmissions > 0) tcb_.ecn = false;
+    if (!tcb_.ecn) return {};
+    return answers ? wire::Flags{wire::Flag::ece} : wire::Flag::ece | wire::Flag::cwr;
   }
 
   void ensure_timer() {
@@ -307,6 +325,7 @@ std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now) { return
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
   open_window(tcb, env);
   wire::Segment segment = base_segment(tcb, tcb.snd.nxt, wire::Flag::ack);
+  if (tcb.echo_congestion) segment.flags.set(wire::Flag::ece);
   segment.window = window_field(tcb, false);
   add_timestamps(tcb, segment, now);
   if (tcb.selective_acks) {

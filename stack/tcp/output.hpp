@@ -14,6 +14,7 @@ struct Outgoing {
   wire::Segment segment;
   std::uint32_t text_offset = 0;  ///< from the front of the send queue
   std::uint32_t text_size = 0;
+  bool ecn_capable = false;  ///< its datagram carries ECT(0) (RFC 3168 section 5)
   std::uint32_t mss = 0;  ///< where a device cuts it, when text_size is larger
 };
 

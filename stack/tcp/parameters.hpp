@@ -11,6 +11,9 @@ namespace backstop {
 /// How the congestion window grows and shrinks.
 enum class CongestionAlgorithm : std::uint8_t { new_reno, cubic };
 
+/// Explicit congestion notification (RFC 3168): answer a peer who offers it, or offer it too.
+enum class Ecn : std::uint8_t { off, answer, offer };
+
 struct Parameters {
   using seconds = std::chrono::seconds;
   using milliseconds = std::chrono::milliseconds;
@@ -23,6 +26,7 @@ struct Parameters {
   bool window_scaling = true;    ///< offer RFC 7323 window scaling
   bool timestamps = true;        ///< offer RFC 7323 timestamps
   bool selective_acks = true;    ///< offer RFC 2018 SACK
+  Ecn ecn = Ecn::answer;         ///< SHLD-8
   bool no_delay = false;         ///< switch Nagle's algorithm off (MUST-17)
 
   CongestionAlgorithm congestion = CongestionAlgorithm::cubic;  ///< MAY-18

@@ -17,29 +17,38 @@ bool touch(const wire::SackBlock& a, const wire::SackBlock& b) { return a.left <
 // A block's tag is its number in sequence space: seq / block_size. Order among tags is order modulo 2^32 / block_size,
 // so they are compared as sequence numbers of their first octets.
 
-bool ReceiveQueue::insert(BlockPool& pool, SeqNum seq, Bytes text) {
+std::size_t ReceiveQueue::insert(BlockPool& pool, SeqNum seq, Bytes text) {
   assert(seq >= next_);
-  if (text.empty()) return true;
-  const SeqNum end = seq + static_cast<std::uint32_t>(text.size());
-  if (!write(pool, seq, text)) return false;
-  if (seq > next_) return add_range(pool, seq, end);
+  if (text.empty()) return 0;
+  const bool in_order = seq == next_;
+  const wire::SackBlock all{seq, seq + static_cast<std::uint32_t>(text.size())};
+  if (!in_order && !has_room_for_range(pool, all)) return 0;
+  const std::size_t written = write(pool, seq, text);
+  const SeqNum end = seq + static_cast<std::uint32_t>(written);
+  if (!in_order) {
+    if (written > 0) add_range(pool, {seq, end});
+    if (range_count_ == 0) drop_ranges(pool);
+    return written;
+  }
   next_ = end;
   if (has_gaps()) advance_over_ranges(pool);
-  return true;
+  return written;
 }
 
-bool ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text) {
+// Stops where memory ends. Every block it takes holds an octet of text then, so none is held for nothing.
+std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text) {
   const std::uint32_t block_size = pool.block_size();
-  while (!text.empty()) {
+  std::size_t written = 0;
+  while (written < text.size()) {
     const std::uint32_t offset = seq.value() % block_size;
     const BlockId block = find_or_insert(pool, seq.value() - offset);
-    if (block == no_block) return false;
-    const std::size_t part = std::min<std::size_t>(text.size(), block_size - offset);
-    std::memcpy(pool.data(block) + offset, text.data(), part);
+    if (block == no_block) break;
+    const std::size_t part = std::min<std::size_t>(text.size() - written, block_size - offset);
+    std::memcpy(pool.data(block) + offset, text.data() + written, part);
     seq += static_cast<std::uint32_t>(part);
-    text = text.subspan(part);
+    written += part;
   }
-  return true;
+  return written;
 }
 
 BlockId ReceiveQueue::find_or_insert(BlockPool& pool, std::uint32_t tag) {
@@ -56,7 +65,7 @@ BlockId ReceiveQueue::find_or_insert(BlockPool& pool, std::uint32_t tag) {
     at = pool.next(at);
   }
   if (at == no_block || pool.tag(at) != tag) {
-    const BlockId fresh = pool.take();
+    const BlockId fresh = pool.take_for_arrival();
     if (fresh == no_block) return no_block;
     pool.set_tag(fresh, tag);
     pool.set_next(fresh, at);
@@ -76,25 +85,29 @@ std::span<wire::SackBlock> ReceiveQueue::ranges(BlockPool& pool) const {
   return {reinterpret_cast<wire::SackBlock*>(pool.data(ranges_)), room};
 }
 
-bool ReceiveQueue::add_range(BlockPool& pool, SeqNum left, SeqNum right) {
+bool ReceiveQueue::has_room_for_range(BlockPool& pool, wire::SackBlock range) {
   if (ranges_ == no_block) {
-    ranges_ = pool.take();
-    if (ranges_ == no_block) return false;
-    range_count_ = 0;
+    ranges_ = pool.take_for_arrival();
+    return ranges_ != no_block;
   }
   const auto all = ranges(pool);
-  wire::SackBlock merged{left, right};
+  const auto known = all.first(range_count_);
+  return range_count_ < all.size() ||
+         std::any_of(known.begin(), known.end(), [&](const wire::SackBlock& other) { return touch(other, range); });
+}
+
+void ReceiveQueue::add_range(BlockPool& pool, wire::SackBlock range) {
+  const auto all = ranges(pool);
   const auto kept = std::remove_if(all.begin(), all.begin() + range_count_, [&](const wire::SackBlock& other) {
-    if (!touch(other, merged)) return false;
-    merged = {min(merged.left, other.left), max(merged.right, other.right)};
+    if (!touch(other, range)) return false;
+    range = {min(range.left, other.left), max(range.right, other.right)};
     return true;
   });
   range_count_ = static_cast<std::uint32_t>(kept - all.begin());
-  if (range_count_ == all.size()) return false;
+  if (range_count_ == all.size()) return;  // memory ended before the range that it would have touched
   std::move_backward(all.begin(), all.begin() + range_count_, all.begin() + range_count_ + 1);
-  all[0] = merged;
+  all[0] = range;
   ++range_count_;
-  return true;
 }
 
 void ReceiveQueue::advance_over_ranges(BlockPool& pool) {

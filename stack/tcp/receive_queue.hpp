@@ -25,9 +25,9 @@ class ReceiveQueue {
   [[nodiscard]] SeqNum next() const { return next_; }
   [[nodiscard]] bool has_gaps() const { return ranges_ != no_block; }
 
-  /// Puts `text` at `seq`, which is not before next(), and moves next() over what is in order now.
-  /// False, and nothing changed, when there was no memory for all of it.
-  bool insert(BlockPool& pool, SeqNum seq, Bytes text);
+  /// Puts `text` at `seq`, which is not before next(), and moves next() over what is in order now. Returns how many of
+  /// its first octets there was memory for.
+  std::size_t insert(BlockPool& pool, SeqNum seq, Bytes text);
 
   /// The first readable octets in one piece.
   [[nodiscard]] Bytes peek(const BlockPool& pool) const;
@@ -42,9 +42,10 @@ class ReceiveQueue {
 
  private:
   [[nodiscard]] std::span<wire::SackBlock> ranges(BlockPool& pool) const;
-  bool add_range(BlockPool& pool, SeqNum left, SeqNum right);
+  bool has_room_for_range(BlockPool& pool, wire::SackBlock range);
+  void add_range(BlockPool& pool, wire::SackBlock range);
   void advance_over_ranges(BlockPool& pool);
-  bool write(BlockPool& pool, SeqNum seq, Bytes text);
+  std::size_t write(BlockPool& pool, SeqNum seq, Bytes text);
   BlockId find_or_insert(BlockPool& pool, std::uint32_t tag);
   void give_back_before(BlockPool& pool, SeqNum seq);
   void drop_ranges(BlockPool& pool);

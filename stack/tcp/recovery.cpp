@@ -41,6 +41,8 @@ void enter_loss(Tcb& tcb, Environment& env, Instant now) {
   tcb.reno_sacked = 0;
   tcb.duplicate_acks = 0;
   tcb.probe_out = false;
+  // RFC 2018 section 8: text at SND.UNA that was reported and not acknowledged is no longer there.
+  if (!tcb.sent.empty() && env.sent[tcb.sent.head()].sacked) tcb.sent.forget_sacks(env.sent);
   tcb.sent.mark_all_lost(env.sent);
 }
 

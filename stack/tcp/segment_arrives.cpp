@@ -56,8 +56,13 @@ void note_peer_syn(Tcb& tcb, const wire::Segment& syn, Instant now) {
 /// One segment's way through section 3.10.7.4. A step returns whether the next one is to be taken.
 class SegmentArrives {
  public:
-  SegmentArrives(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now)
-      : tcb_(tcb), seg_(segment), original_(segment), env_(env), now_(now) {}
+  SegmentArrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced, Environment& env, Instant now)
+      : tcb_(tcb),
+        seg_(segment),
+        original_(segment),
+        congestion_experienced_(congestion_experienced),
+        env_(env),
+        now_(now) {}
 
   Reply process() {
     (void)(first_check_sequence_number() && second_check_rst_bit() && fourth_check_syn_bit() &&
@@ -137,6 +142,7 @@ class SegmentArrives {
     if (seg_.text.empty()) return true;
     if (tcb_.fin_received || !may_receive()) return true;
     if (!tcb_.attached && tcb_.ever_established) return refuse_text_after_close();
+    note_congestion();
     return accept_text();
   }
 
@@ -273,13 +279,21 @@ class SegmentArrives {
     return false;
   }
 
+  // RFC 3168 section 6.1.3: echo the mark until the peer says that it has slowed down.
+  void note_congestion() {
+    if (!tcb_.ecn) return;
+    if (seg_.flags.has(wire::Flag::cwr)) tcb_.echo_congestion = false;
+    if (!congestion_experienced_) return;
+    tcb_.echo_congestion = true;
+    tcb_.ack_owed = AckOwed::now;
+  }
+
   bool accept_text() {
     const bool had_gaps = tcb_.receive_queue.has_gaps();
-    if (!insert_text()) {
+    const std::size_t kept = insert_text();
+    if (kept < seg_.text.size()) {
       ++env_.counters.text_without_memory;
       seg_.flags.clear(wire::Flag::fin);
-      reply_ = reply_with_ack();
-      return true;
     }
     const std::uint32_t arrived = tcb_.receive_queue.next() - tcb_.rcv.nxt;
     if (arrived == 0) {
@@ -296,9 +310,9 @@ class SegmentArrives {
   }
 
   // When memory is short, what came out of order makes room for what is in order.
-  bool insert_text() {
-    if (tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text)) return true;
-    if (seg_.seq != tcb_.rcv.nxt || !tcb_.receive_queue.has_gaps()) return false;
+  std::size_t insert_text() {
+    const std::size_t kept = tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text);
+    if (kept > 0 || seg_.seq != tcb_.rcv.nxt || !tcb_.receive_queue.has_gaps()) return kept;
     tcb_.receive_queue.drop_out_of_order(env_.blocks);
     return tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text);
   }
@@ -357,6 +371,7 @@ class SegmentArrives {
   bool syn_sent_fourth_check_syn_bit() {
     if (!seg_.syn()) return false;
     note_peer_syn(tcb_, seg_, now_);
+    agree_on_ecn();
     seg_.flags.clear(wire::Flag::syn);
     ++seg_.seq;
     tcb_.rcv.wnd = first_window(tcb_, env_);
@@ -368,6 +383,11 @@ class SegmentArrives {
     if (!seg_.has_ack()) return open_simultaneously();
     establish(tcb_, env_, now_);
     return true;
+  }
+
+  // RFC 3168 section 6.1.1: our offer is taken by a SYN,ACK with ECE and without CWR.
+  void agree_on_ecn() {
+    tcb_.ecn = tcb_.ecn && seg_.has_ack() && seg_.flags.has(wire::Flag::ece) && !seg_.flags.has(wire::Flag::cwr);
   }
 
   // The window in a SYN is never scaled, though the SYN bit is gone from seg_ by now.
@@ -406,6 +426,7 @@ class SegmentArrives {
   Tcb& tcb_;
   wire::Segment seg_;       // trimmed by the first step to the RFC's "idealized segment"
   wire::Segment original_;  // as it arrived
+  bool congestion_experienced_;
   Environment& env_;
   Instant now_;
   Reply reply_;
@@ -413,11 +434,12 @@ class SegmentArrives {
 
 }  // namespace
 
-std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
+                                             Environment& env, Instant now) {
   ++tcb.segments_received;
   tcb.heard_at = now;
   tcb.keep_alive_probes = 0;
-  SegmentArrives arrival{tcb, segment, env, now};
+  SegmentArrives arrival{tcb, segment, congestion_experienced, env, now};
   return tcb.state == State::syn_sent ? arrival.process_in_syn_sent() : arrival.process();
 }
 
@@ -425,16 +447,19 @@ void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t 
                     Environment& env, Instant now) {
   begin_open(tcb, tuple, iss, ts_offset, env, now);
   tcb.passive = true;
+  const bool offered = syn.flags.has(wire::Flag::ece) && syn.flags.has(wire::Flag::cwr);
+  tcb.ecn = offered && env.parameters.ecn != Ecn::off;
   note_peer_syn(tcb, syn, now);
   tcb.rcv.wnd = first_window(tcb, env);
   set_send_window(tcb, syn);
   tcb.snd.wl2 = iss;
   tcb.enter(State::syn_received);
   const Bytes text = syn.text.first(std::min<std::size_t>(syn.text.size(), tcb.rcv.wnd));
-  if (text.empty() || !tcb.receive_queue.insert(env.blocks, tcb.rcv.nxt, text)) return;
+  const std::size_t kept = tcb.receive_queue.insert(env.blocks, tcb.rcv.nxt, text);
+  if (kept == 0) return;
   tcb.rcv.nxt = tcb.receive_queue.next();
-  tcb.rcv.wnd -= static_cast<std::uint32_t>(text.size());
-  tcb.bytes_received += text.size();
+  tcb.rcv.wnd -= static_cast<std::uint32_t>(kept);
+  tcb.bytes_received += kept;
   tcb.news.readable = true;
 }
 
@@ -451,7 +476,7 @@ void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_o
   tcb.window_scaling = parameters.window_scaling;
   tcb.no_delay = parameters.no_delay;
   tcb.algorithm = parameters.congestion;
-  tcb.reordering_round = iss;
+  tcb.reordering_round = tcb.ecn_point = iss;
   tcb.rcv.scale = parameters.window_scaling ? scale_for(parameters.receive_buffer) : std::uint8_t{0};
   tcb.congestion.cwnd = initial_window(parameters.initial_window, tcb.mss());
   tcb.progress_at = tcb.heard_at = now;

@@ -10,7 +10,9 @@ namespace backstop::tcp {
 
 /// Processes one segment. At most one reply that must not wait or be merged with others (RST, challenge ACK, duplicate
 /// ACK) is returned; everything else comes from output(). The connection may be CLOSED afterwards.
-std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now);
+/// `congestion_experienced`: its datagram carried the CE mark (RFC 3168 section 5).
+std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
+                                             Environment& env, Instant now);
 
 /// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN is kept.
 void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, const wire::Segment& syn,

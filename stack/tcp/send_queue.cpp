@@ -27,6 +27,7 @@ MutableBytes SendQueue::space(BlockPool& pool) {
   const std::uint32_t end = head_offset_ + size_;
   const bool tail_is_full = tail_ == no_block || end == (pool.tag(tail_) - pool.tag(head_) + 1) * block_size;
   if (tail_is_full) {
+    if (size_ > 0 && pool.is_scarce()) return {};
     const BlockId block = pool.take();
     if (block == no_block) return {};
     if (tail_ == no_block) {

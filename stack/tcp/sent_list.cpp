@@ -104,6 +104,11 @@ void SentList::mark_all_lost(SentPool& pool) {
   for (RecordId id = head_; id != no_record; id = pool[id].next) mark_lost(pool, id);
 }
 
+void SentList::forget_sacks(SentPool& pool) {
+  for (RecordId id = head_; id != no_record; id = pool[id].next) pool[id].sacked = false;
+  sacked_bytes_ = 0;
+}
+
 void SentList::forget_losses(SentPool& pool) {
   for (RecordId id = head_; id != no_record; id = pool[id].next) pool[id].lost = false;
   lost_bytes_ = 0;

@@ -75,6 +75,8 @@ class SentList {
   void mark_resent(SentPool& pool, RecordId record, Instant now);
   /// After a timeout: everything that is not SACKed is lost (RFC 6298 (5.4), RFC 8985 section 6.3).
   void mark_all_lost(SentPool& pool);
+  /// The peer has thrown away text that it had reported (RFC 2018 section 8).
+  void forget_sacks(SentPool& pool);
   /// The losses were none: what was deemed lost is in flight again.
   void forget_losses(SentPool& pool);
   /// The first record that is lost and not sent again, or no_record.

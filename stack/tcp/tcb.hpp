@@ -89,6 +89,7 @@ struct Tcb {
   bool selective_acks : 1 = false;
   bool window_scaling : 1 = false;
   bool passive : 1 = false;        ///< opened by the peer's SYN (MUST-11)
+  bool ecn : 1 = false;
   bool no_delay : 1 = false;
   bool fin_queued : 1 = false;     ///< the user has closed: FIN follows the last text
   bool fin_sent : 1 = false;
@@ -103,6 +104,8 @@ struct Tcb {
   bool probe_out : 1 = false;      ///< a loss probe is not acknowledged yet: probe_end
   bool probe_repeats : 1 = false;  ///< and it was a retransmission
   bool may_undo : 1 = false;       ///< the loss that was reacted to may turn out not to have been one
+  bool echo_congestion : 1 = false;  ///< ECE on what we send, until the peer's CWR
+  bool window_reduced : 1 = false;   ///< CWR on the next new text
   bool writer_waits : 1 = false;   ///< a write found no room: tell when there is
   bool cwnd_limited : 1 = false;   ///< the congestion window held output back since the last ACK
   bool ever_established : 1 = false;
@@ -133,6 +136,7 @@ struct Tcb {
   SeqNum rack_highest;                ///< the highest sequence number known to have arrived
   Duration rack_rtt{};
   std::uint32_t reno_sacked = 0;      ///< octets that duplicate ACKs say have left, without SACK
+  SeqNum ecn_point;                   ///< SND.NXT at the last reaction to ECE: one for each window of text
   SeqNum probe_end;                   ///< SND.NXT when the loss probe was sent (RFC 8985 section 7.4)
   std::uint32_t undo_timestamp = 0;   ///< our clock when the first retransmission went out (RFC 3522)
   std::uint32_t undo_cwnd = 0;        ///< octets: what to go back to
@@ -182,7 +186,7 @@ struct Tcb {
   /// Text that was written and never sent.
   [[nodiscard]] std::uint32_t unsent() const {
     const SeqNum from = max(snd.nxt, queue_start());
-    return fin_sent ? 0 : queue_end() - from;
+    return from < queue_end() ? queue_end() - from : 0;
   }
   [[nodiscard]] std::uint32_t outstanding() const { return snd.nxt - snd.una; }
   /// RFC 6675's "pipe", without walking the list: in flight as far as is known.

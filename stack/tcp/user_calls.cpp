@@ -16,6 +16,7 @@ Error ended_with(const Tcb& tcb) { return tcb.error.value_or(Error::connection_c
 void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env,
                    Instant now) {
   begin_open(tcb, tuple, iss, ts_offset, env, now);
+  tcb.ecn = env.parameters.ecn == Ecn::offer;
   tcb.rcv.wnd = first_window(tcb, env);
   tcb.enter(State::syn_sent);
 }
