@@ -320,6 +320,7 @@ OutboundPacket Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
   const std::size_t pieces = tcb.send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
   wire::Ipv4Header ip = ip_header(tcb.tuple);
   if (out.ecn_capable) ip.tos |= ect_0;
+  ip.dont_fragment = !tcb.fragmentable;
   return build(ip, out.segment, pieces, out.text_size > out.mss ? out.mss : 0);
 }
 

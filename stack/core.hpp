@@ -164,6 +164,7 @@ class Core {
   void icmp_arrives(const wire::Ipv4Datagram& datagram, Instant now);
   void answer_echo(const wire::Ipv4Datagram& datagram, const wire::IcmpMessage& request);
   void icmp_error_arrives(const wire::IcmpMessage& error);
+  void path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error);
   void udp_arrives(const wire::Ipv4Datagram& datagram);
   void send_unreachable(wire::UnreachableCode code, Bytes quotation);
   void queue_icmp(Ipv4Address source, Ipv4Address destination, const wire::IcmpMessage& message);

@@ -4,6 +4,7 @@
 
 #include "stack/core.hpp"
 #include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/path_mtu.hpp"
 #include "stack/wire/checksum.hpp"
 #include "stack/wire/icmp.hpp"
 
@@ -27,6 +28,11 @@ Error error_for(wire::UnreachableCode code) {
   }
 }
 
+bool is_too_big(const wire::IcmpMessage& error) {
+  return error.type == wire::IcmpType::destination_unreachable &&
+         static_cast<wire::UnreachableCode>(error.code) == wire::UnreachableCode::fragmentation_needed;
+}
+
 bool udp_checksum_is_right(const wire::Ipv4Datagram& datagram) {
   if (wire::load16(datagram.payload, 6) == 0) return true;  // RFC 768: the sender computed none
   wire::Checksum checksum = wire::pseudo_header(datagram.header.source, datagram.header.destination,
@@ -45,6 +51,8 @@ void Core::icmp_arrives(const wire::Ipv4Datagram& datagram, Instant) {
     case wire::IcmpType::echo_request:
       return answer_echo(datagram, *message);
     case wire::IcmpType::destination_unreachable:
+    case wire::IcmpType::time_exceeded:
+    case wire::IcmpType::parameter_problem:
       return icmp_error_arrives(*message);
     default:
       drop(Drop::icmp_ignored);  // MUST-55: source quench among them
@@ -57,19 +65,29 @@ void Core::answer_echo(const wire::Ipv4Datagram& datagram, const wire::IcmpMessa
              {.type = wire::IcmpType::echo_reply, .code = 0, .rest = request.rest, .payload = request.payload});
 }
 
-// RFC 5927 section 4.1: only an error about something that is outstanding is believed. In SYN-SENT it ends the attempt;
-// later it is no more than a hint, and the retransmission timer decides.
+// RFC 5927 section 4.1: only an error about something that is outstanding is believed.
 void Core::icmp_error_arrives(const wire::IcmpMessage& error) {
   const auto quoted = wire::parse_quoted_segment(error.payload);
   const std::uint32_t index = quoted ? find_slot(quoted->tuple) : none;
   if (index == none) return drop(Drop::icmp_ignored);
   tcp::Tcb& tcb = slots_[index].tcb;
-  const bool outstanding = tcb.snd.una <= quoted->seq && quoted->seq < tcb.snd.nxt;
-  if (!outstanding || tcb.state != State::syn_sent) return drop(Drop::icmp_ignored);
-  const auto code = static_cast<wire::UnreachableCode>(error.code);
-  if (code == wire::UnreachableCode::fragmentation_needed) return drop(Drop::icmp_ignored);
-  tcp::fail(tcb, environment_, error_for(code));
+  if (quoted->seq < tcb.snd.una || quoted->seq >= tcb.snd.nxt) return drop(Drop::icmp_ignored);
+  if (is_too_big(error)) {
+    tcp::path_mtu_shrinks(tcb, environment_, error.rest & 0xffff);
+  } else {
+    path_fails(tcb, error);
+  }
   settle_slot(index);
+}
+
+// Deviation: RFC 9293 section 3.9.2.2 lets no unreachable of the soft kind (MUST-56) end an attempt to connect either. As
+// in deployed stacks it does, with its own error: whoever waits for a connection is told at once. Later, all are hints
+// (SHLD-25; RFC 5927 section 5.2 for codes 2 and 3), and the retransmission timer decides.
+void Core::path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error) {
+  const bool unreachable = error.type == wire::IcmpType::destination_unreachable;
+  const Error what = unreachable ? error_for(static_cast<wire::UnreachableCode>(error.code)) : Error::host_unreachable;
+  tcb.soft_error = what;
+  if (unreachable && tcb.state == State::syn_sent) tcp::fail(tcb, environment_, what);
 }
 
 void Core::udp_arrives(const wire::Ipv4Datagram& datagram) {

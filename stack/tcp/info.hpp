@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "stack/tcp/error.hpp"
 #include "stack/tcp/state.hpp"
 #include "stack/tcp/time.hpp"
 #include "stack/wire/address.hpp"
@@ -10,6 +12,7 @@
 namespace backstop {
 
 struct ConnectionInfo {
+  std::optional<Error> soft_error;  ///< what ICMP last said of the path; no reason to give up (RFC 9293 section 3.9.2.2)
   FourTuple tuple;
   State state = State::closed;
   std::uint32_t mss = 0;         ///< octets of text in a full segment we send

@@ -104,6 +104,7 @@ struct Tcb {
   bool probe_out : 1 = false;      ///< a loss probe is not acknowledged yet: probe_end
   bool probe_repeats : 1 = false;  ///< and it was a retransmission
   bool may_undo : 1 = false;       ///< the loss that was reacted to may turn out not to have been one
+  bool fragmentable : 1 = false;     ///< the path's MTU is so small that routers shall cut our packets (no DF)
   bool echo_congestion : 1 = false;  ///< ECE on what we send, until the peer's CWR
   bool window_reduced : 1 = false;   ///< CWR on the next new text
   bool writer_waits : 1 = false;   ///< a write found no room: tell when there is
@@ -120,6 +121,7 @@ struct Tcb {
   std::uint8_t keep_alive_probes = 0;   ///< unanswered
   std::uint8_t duplicate_acks = 0;
   std::optional<Error> error;           ///< what ended the connection
+  std::optional<Error> soft_error;      ///< what ICMP last said of the path (MUST-47)
 
   // Timestamps (RFC 7323).
   std::uint32_t ts_offset = 0;

@@ -4,6 +4,7 @@
 
 #include "stack/tcp/lifecycle.hpp"
 #include "stack/tcp/loss_detection.hpp"
+#include "stack/tcp/path_mtu.hpp"
 #include "stack/tcp/recovery.hpp"
 
 namespace backstop::tcp {
@@ -29,6 +30,7 @@ void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   ++env.counters.retransmission_timeouts;
   enter_loss(tcb, env, now);
   if (tcb.backoff < 255) ++tcb.backoff;
+  suspect_black_hole(tcb, env);
   arm_retransmission(tcb, env, now);
 }
 

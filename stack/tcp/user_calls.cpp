@@ -91,6 +91,7 @@ std::optional<wire::Segment> abort(Tcb& tcb, Environment& env) {
 
 ConnectionInfo info(const Tcb& tcb, const Environment& env) {
   return {
+      .soft_error = tcb.soft_error,
       .tuple = tcb.tuple,
       .state = tcb.state,
       .mss = tcb.mss(),

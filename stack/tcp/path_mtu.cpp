@@ -1,0 +1,43 @@
+#include "stack/tcp/path_mtu.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace backstop::tcp {
+namespace {
+
+// Why: a forged report must not make us send crumbs. A path that takes less gets fragments.
+constexpr std::uint16_t least_path_mtu = 552;
+
+// RFC 1191 section 7: the MTUs that there are, so that a search takes few steps.
+constexpr std::array<std::uint16_t, 8> plateaus{32'000, 17'914, 8'166, 4'352, 2'002, 1'492, 1'006, least_path_mtu};
+
+std::uint16_t plateau_below(std::uint16_t mtu) {
+  const auto lower = std::find_if(plateaus.begin(), plateaus.end(), [&](std::uint16_t plateau) { return plateau < mtu; });
+  return lower == plateaus.end() ? least_path_mtu : *lower;
+}
+
+void resend_what_is_too_large(Tcb& tcb, Environment& env) {
+  for (RecordId id = tcb.sent.head(); id != no_record; id = env.sent[id].next) {
+    if (env.sent[id].length() > tcb.mss()) tcb.sent.mark_lost(env.sent, id);
+  }
+}
+
+}  // namespace
+
+void path_mtu_shrinks(Tcb& tcb, Environment& env, std::uint32_t mtu) {
+  const std::uint32_t told = mtu == 0 ? plateau_below(tcb.path_mtu) : mtu;
+  if (told >= tcb.path_mtu) return;
+  tcb.fragmentable = told < least_path_mtu;
+  tcb.path_mtu = static_cast<std::uint16_t>(std::max<std::uint32_t>(told, least_path_mtu));
+  resend_what_is_too_large(tcb, env);
+}
+
+void suspect_black_hole(Tcb& tcb, Environment& env) {
+  constexpr std::uint8_t timeouts_in_a_row = 4;  // Why: one more than R1 asks for, so that plain loss seldom gets here
+  if (tcb.backoff < timeouts_in_a_row || tcb.sent.empty() || tcb.path_mtu <= least_path_mtu) return;
+  const bool full = env.sent[tcb.sent.head()].length() >= tcb.mss();
+  if (full) tcb.path_mtu = plateau_below(tcb.path_mtu);
+}
+
+}  // namespace backstop::tcp
