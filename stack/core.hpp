@@ -66,6 +66,9 @@ class Core {
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] std::uint32_t connections() const { return connections_; }
+  [[nodiscard]] std::optional<HandleId> connection_at(std::uint32_t slot) const {
+    return slot < touched_slots_ && slots_[slot].in_use ? std::optional{handle_of(slot)} : std::nullopt;
+  }
   [[nodiscard]] std::uint32_t blocks_in_use() const { return blocks_.in_use(); }
   [[nodiscard]] FramePool& frames() { return frames_; }
 
@@ -165,7 +168,7 @@ class Core {
   void answer_echo(const wire::Ipv4Datagram& datagram, const wire::IcmpMessage& request);
   void icmp_error_arrives(const wire::IcmpMessage& error);
   void path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error);
-  void udp_arrives(const wire::Ipv4Datagram& datagram);
+  void udp_arrives(const wire::Ipv4Datagram& datagram, Offload offload);
   void send_unreachable(wire::UnreachableCode code, Bytes quotation);
   void queue_icmp(Ipv4Address source, Ipv4Address destination, const wire::IcmpMessage& message);
 

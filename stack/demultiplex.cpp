@@ -80,7 +80,7 @@ void Core::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload,
     case wire::protocol_icmp:
       return icmp_arrives(datagram, now);
     case wire::protocol_udp:
-      return udp_arrives(datagram);
+      return udp_arrives(datagram, offload);
     default:
       drop(Drop::ip_unknown_protocol);
       return send_unreachable(wire::UnreachableCode::protocol, datagram.whole);

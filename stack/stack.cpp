@@ -50,6 +50,8 @@ std::expected<Stream, Error> Stack::accept(const SynInfo& syn, Instant now, Init
 void Stack::refuse(const SynInfo& syn, Instant) { core_->refuse(syn); }
 void Stack::unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant) { core_->unreachable(syn, code); }
 
+void Stack::abort(HandleId connection) { core_->abort(connection); }
+
 Tap Stack::attach_tap(TapCallbacks callbacks, TapFlags flags) {
   const auto id = core_->attach_tap(std::move(callbacks), flags);
   return id ? Tap{*this, *id} : Tap{};
@@ -59,6 +61,11 @@ std::span<const Endpoint> Stack::bound_tcp_ports() const { return core_->bound_p
 const Statistics& Stack::statistics() const { return core_->statistics(); }
 const Config& Stack::config() const { return core_->config(); }
 std::uint32_t Stack::connections() const { return core_->connections(); }
+std::optional<ConnectionSnapshot> Stack::connection_at(std::uint32_t slot) const {
+  const auto id = core_->connection_at(slot);
+  if (!id) return std::nullopt;
+  return ConnectionSnapshot{*id, tcp::info(*core_->find(*id), core_->environment())};
+}
 std::uint32_t Stack::blocks_in_use() const { return core_->blocks_in_use(); }
 std::pmr::memory_resource& Stack::frame_memory() { return core_->frames(); }
 std::size_t Stack::required_memory(const Config& config) { return Core::required_memory(config); }

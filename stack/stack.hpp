@@ -40,6 +40,12 @@ struct ConnectOptions {
   InitialNumbers numbers{};
 };
 
+/// One connection, for whoever looks at all of them.
+struct ConnectionSnapshot {
+  HandleId id;
+  ConnectionInfo info;
+};
+
 class Stack {
  public:
   /// Takes all its memory from `memory`, which must outlive it. Throws what the resource throws, and
@@ -75,12 +81,19 @@ class Stack {
   /// Answers it with ICMP destination unreachable.
   void unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant now);
 
+  /// ABORT by name, for whoever does not hold the Stream; it also ends connections whose Stream was let go and that are
+  /// still closing. Does nothing when the connection is gone.
+  void abort(HandleId connection);
+
   /// Where explicit listeners are, for whoever wants to look; precedence is decided per SYN, never from this.
   [[nodiscard]] std::span<const Endpoint> bound_tcp_ports() const;
   [[nodiscard]] const Statistics& statistics() const;
   [[nodiscard]] const Config& config() const;
   /// Connections that take a slot now, in any state.
   [[nodiscard]] std::uint32_t connections() const;
+  /// The connection in a slot, from 0 to Config::max_connections - 1, if there is one; also one that was let go and is
+  /// still closing.
+  [[nodiscard]] std::optional<ConnectionSnapshot> connection_at(std::uint32_t slot) const;
   /// Blocks of the shared pool that hold text now.
   [[nodiscard]] std::uint32_t blocks_in_use() const;
   /// Memory for coroutine frames (stack/coroutine.hpp), Config::coroutine_memory octets of it.

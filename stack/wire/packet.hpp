@@ -11,7 +11,7 @@ namespace backstop {
 
 /// The two facts that offloading needs. With neither set, a packet is an ordinary one.
 struct Offload {
-  bool checksum_partial = false;  ///< the TCP checksum field holds the pseudo-header's sum only
+  bool checksum_partial = false;  ///< the TCP (inbound also UDP) checksum field holds the pseudo-header's sum only
   std::uint16_t gso_size = 0;     ///< octets of text in each segment to cut this packet into; 0: do not cut
 
   friend bool operator==(const Offload&, const Offload&) = default;

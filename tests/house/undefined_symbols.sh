@@ -12,8 +12,9 @@ export LC_ALL=C
 # C functions that compute and nothing else, and what a compiler (its arithmetic, as in __popcountdi2) or a sanitizer puts
 # in by itself.
 pure_c='^(mem(cpy|move|set|cmp|chr)|bcmp|str(len|cmp|ncmp)|abort|__assert_fail|__stack_chk_fail|__dso_handle|__(start|stop)_.*|_GLOBAL_OFFSET_TABLE_|__[a-z]+[sdt]i[23]|_Unwind_Resume|__cxa_.*|__gxx_personality_v0|__dynamic_cast|__(asan|ubsan|tsan|gcov|llvm)_.*|__gcov.*)$'
-# The registry may be changed by other threads, so the fallback manager may lock.
-locks='^(pthread_(mutex|cond)_.*|pthread_(self|equal)|__pthread_key_create|_ZNSt18condition_variable.*|_ZSt20__throw_system_errori)$'
+# The registry may be changed by other threads, so the fallback manager may lock, and share (libstdc++'s shared_ptr
+# looks at __libc_single_threaded, to spare atomic operations where there is one thread).
+locks='^(__libc_single_threaded|pthread_(mutex|cond)_.*|pthread_(self|equal)|__pthread_key_create|_ZNSt18condition_variable.*|_ZSt20__throw_system_errori)$'
 # C++: clocks, threads, waiting, random numbers, streams, files, locales.
 impure_cpp='^_Z.*(6chrono3_V2|St6thread|11this_thread|18condition_variable|20__atomic_futex|13random_device|10filesystem|8ios_base|9basic_ios|13basic_istream|13basic_ostream|13basic_filebuf|15basic_streambuf|6locale|St3cin|St4cout|St4cerr|St4clog)'
 heap='^_Zn[wa]|7__cxx1112basic_string'

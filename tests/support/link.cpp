@@ -95,7 +95,11 @@ void Link::deliver_due() {
 }
 
 void Link::exchange() {
-  while (send_all(Way::forward) | send_all(Way::backward)) deliver_due();
+  const auto both_send = [this] {
+    const bool forward = send_all(Way::forward);
+    return send_all(Way::backward) || forward;
+  };
+  while (both_send()) deliver_due();
 }
 
 bool Link::send_all(Way way) {
