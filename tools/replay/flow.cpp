@@ -1,14 +1,19 @@
 #include "tools/replay/flow.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "stack/wire/checksum.hpp"
+#include "tools/notation/transcript.hpp"
+#include "tools/replay/diff.hpp"
+#include "tools/replay/lines.hpp"
 
 namespace backstop::replay {
 namespace {
 
 using capture::Packet;
 
+// Why: more than any handshake takes, and little enough to keep.
 constexpr std::size_t most_gathered = 1000;
 
 // How long after the last captured packet our stack may still say what it owes: a delayed acknowledgment.
@@ -43,32 +48,11 @@ bool is_uncomputed(const wire::Ipv4Datagram& datagram) {
 
 }  // namespace
 
-struct Flow::Stored {
-  Packet captured;
-  std::vector<std::byte> bytes;
-  bool from_host = false;
-
-  explicit Stored(const FlowPacket& packet)
-      : captured(packet.captured),
-        bytes(packet.captured.ip.whole.begin(), packet.captured.ip.whole.end()),
-        from_host(packet.from_host) {
-    captured.ip = wire::parse_ipv4(bytes).value();
-  }
-  Stored(Stored&&) = default;
-  Stored& operator=(Stored&&) = default;
-  Stored(const Stored&) = delete;
-  Stored& operator=(const Stored&) = delete;
-  ~Stored() = default;
-
-  [[nodiscard]] FlowPacket packet() const {
-    const auto segment = wire::parse_segment(captured.ip, {.checksum_partial = true});
-    return {captured, segment ? std::optional{*segment} : std::nullopt, from_host};
-  }
-};
-
-Flow::Flow(std::uint32_t number, FourTuple tuple, const ReplayOptions& options) : options_(options) {
+Flow::Flow(std::uint32_t number, FourTuple tuple, const ReplayOptions& options)
+    : options_(options), disguise_(Disguise::for_flow(tuple)) {
   result_.number = number;
   result_.tuple = tuple;
+  if (!options.only.empty() && !options.only.contains(number)) stage_ = Stage::refused;
 }
 
 Flow::~Flow() = default;
@@ -82,22 +66,34 @@ bool Flow::is_reopened_by(const wire::Segment& syn, Instant now) const {
   // Why: a peer that has forgotten an open connection tries again after this time at the earliest, and it must not be
   // taken for the attacker who guesses numbers in an open one.
   constexpr Duration forgotten = std::chrono::minutes{2};
+  if (stage_ == Stage::gathering && !gathered_.empty()) {
+    const auto first = gathered_.front().packet().segment;
+    return first && first->syn() && !first->has_ack() && first->seq != syn.seq;
+  }
   const auto& origin = captured_.peer_origin();
   if (!origin || origin->isn() == syn.seq) return false;
-  const Outcome outcome = captured_.outcome();
-  return over() || outcome.opening == Opening::unanswered || now - last() > forgotten;
+  return over() || captured_.outcome().opening == Opening::unanswered || now - last() > forgotten;
 }
 
 void Flow::take(const FlowPacket& packet) {
   if (result_.packets++ == 0) result_.first = packet.captured.time;
   result_.last = packet.captured.time;
-  if (result_.verdict == Verdict::not_replayable) return;
-  if (auto reason = reason_against(packet)) return refuse(*reason);
-  if (player_) {
-    play(packet);
-  } else {
-    gather(packet);
+  if (stage_ == Stage::refused) {
+    if (packet.segment) packet.from_host ? captured_.outbound(*packet.segment) : captured_.inbound(*packet.segment);
+    return;
   }
+  if (auto reason = reason_against(packet)) return refuse(*reason);
+  if (stage_ == Stage::playing) return play(packet);
+  gather(packet);
+}
+
+void Flow::take_icmp(const Packet& packet) {
+  if (stage_ != Stage::playing || disguise_) return;
+  result_.last = packet.time;
+  Arrival arrival;
+  arrival.number = packet.number;
+  arrival.time = packet.time;
+  arrive(std::move(arrival), packet.ip.whole);
 }
 
 std::optional<std::string> Flow::reason_against(const FlowPacket& packet) const {
@@ -112,6 +108,7 @@ std::optional<std::string> Flow::reason_against(const FlowPacket& packet) const 
 }
 
 void Flow::refuse(std::string reason) {
+  stage_ = Stage::refused;
   result_.verdict = Verdict::not_replayable;
   result_.reason = std::move(reason);
   player_.reset();
@@ -119,51 +116,24 @@ void Flow::refuse(std::string reason) {
   text_ = {};
 }
 
-// --- How the host opened.
-
 void Flow::gather(const FlowPacket& packet) {
   gathered_.emplace_back(packet);
-  if (auto part = find_part()) return start(*part);
+  auto part = find_part(gathered_, result_.tuple, false);
+  if (!part) return refuse(std::move(part.error()));
+  if (*part) return start(**part);
   if (gathered_.size() == most_gathered) refuse("the host's segments are not in the capture");
 }
 
-namespace {
-
-InitialNumbers numbers_of(const wire::Segment& segment) {
-  InitialNumbers numbers{.isn = segment.seq, .timestamp = std::nullopt};
-  if (segment.options.timestamps) numbers.timestamp = segment.options.timestamps->value;
-  return numbers;
-}
-
-}  // namespace
-
-std::optional<Part> Flow::find_part() const {
-  Part part{.opening = Part::Opening::passive, .tuple = result_.tuple, .numbers = {}, .options = {}};
-  for (const Stored& stored : gathered_) {
-    const auto segment = stored.packet().segment;
-    if (!segment || !stored.from_host) continue;
-    if (segment->rst()) {
-      part.opening = Part::Opening::refused;
-      return part;
-    }
-    if (!segment->syn()) continue;
-    part.opening = segment->has_ack() ? Part::Opening::passive : Part::Opening::active;
-    part.numbers = numbers_of(*segment);
-    part.options = segment->options;
-    return part;
-  }
-  return std::nullopt;
-}
-
 void Flow::start(Part part) {
-  player_ = std::make_unique<Player>(part, options_, text_, *this);
-  const std::vector<Stored> gathered = std::move(gathered_);
-  for (const Stored& stored : gathered) {
-    if (player_) play(stored.packet());
+  stage_ = Stage::playing;
+  distance_ = part.distance;
+  if (disguise_) part.tuple = disguise_->tuple();
+  if (!options_.list_only) player_ = std::make_unique<Player>(part, options_, text_, *this);
+  const std::vector<StoredPacket> gathered = std::exchange(gathered_, {});
+  for (const StoredPacket& stored : gathered) {
+    if (stage_ == Stage::playing) play(stored.packet());
   }
 }
-
-// --- Playing.
 
 void Flow::play(const FlowPacket& packet) {
   if (packet.from_host) {
@@ -175,25 +145,44 @@ void Flow::play(const FlowPacket& packet) {
 }
 
 void Flow::play_inbound(const FlowPacket& packet) {
-  const wire::Ipv4Datagram& ip = packet.captured.ip;
-  Arrival arrival{.number = packet.captured.number,
-                  .time = packet.captured.time,
-                  .packet = {ip.whole.begin(), ip.whole.end()},
-                  .offload = {}};
-  const bool wrong = packet.segment && !wire::parse_segment(ip);
-  const bool taken_all_the_same = options_.checksum == ChecksumPolicy::ignore ||
-                                  (options_.checksum == ChecksumPolicy::automatic && is_uncomputed(ip));
-  arrival.offload.checksum_partial = wrong && taken_all_the_same;
-  std::optional<Offset> needs;
-  if (packet.segment && (!wrong || taken_all_the_same)) {
+  const bool wrong =
+      packet.captured.header_checksum_wrong || (packet.segment && !wire::parse_segment(packet.captured.ip));
+  const bool vouched_for = wrong && takes_wrong_checksum(packet.captured);
+  Arrival arrival;
+  arrival.number = packet.captured.number;
+  arrival.time = packet.captured.time;
+  arrival.offload.checksum_partial = vouched_for;
+  if (packet.segment && (!wrong || vouched_for)) {
     const wire::Segment& segment = *packet.segment;
     captured_.inbound(segment);
-    needs = needed_by(segment);
+    arrival.needs = needed_by(segment);
     if (const auto& origin = captured_.peer_origin()) {
-      text_.peer.add(origin->offset_of(segment.seq) + (segment.syn() ? 1 : 0), segment.text);
+      const Offset begin = origin->offset_of(segment.seq);
+      text_.peer.add(begin + (segment.syn() ? 1 : 0), segment.text);
+      if (segment.length() > 0) arrival.brings = begin + static_cast<Offset>(segment.length());
     }
   }
-  player_->arrive(std::move(arrival), needs);
+  if (packet.captured.header_checksum_wrong && !vouched_for) return;
+  arrive(std::move(arrival), packet.captured.ip.whole);
+}
+
+bool Flow::takes_wrong_checksum(const Packet& packet) const {
+  switch (options_.checksum) {
+    case ChecksumPolicy::verify:
+      return false;
+    case ChecksumPolicy::ignore:
+      return true;
+    case ChecksumPolicy::automatic:
+      break;
+  }
+  return is_uncomputed(packet.ip) || wire::parse_segment(packet.ip).has_value();
+}
+
+void Flow::arrive(Arrival arrival, Bytes packet) {
+  if (!player_) return;
+  arrival.packet.assign(packet.begin(), packet.end());
+  if (disguise_) disguise_->put_on(arrival.packet);
+  player_->arrive(std::move(arrival));
 }
 
 // What our stack must have sent before the segment makes sense; nothing when the captured host had not sent it either.
@@ -206,65 +195,120 @@ std::optional<Offset> Flow::needed_by(const wire::Segment& segment) const {
 void Flow::play_outbound(const FlowPacket& packet) {
   if (!packet.segment) return;
   const wire::Segment& segment = *packet.segment;
-  const bool was_reset = captured_.outcome().reset_by == Side::host;
+  const Instant now = packet.captured.time;
+  const bool was_reset = captured_.reset_by() == Side::host;
   captured_.outbound(segment);
-  result_.story.add(packet.captured.time, packet.captured.number, Actor::captured_host, packet.captured.ip.header,
-                    segment);
+  if (options_.keep_stories) {
+    result_.story.add(now, packet.captured.number, Actor::captured_host, packet.captured.ip.header, segment);
+  }
+  if (player_) player_->come_to(now, captured_.acked_edge());
   if (const auto& origin = captured_.host_origin(); origin && !segment.rst()) {
     const Offset begin = origin->offset_of(segment.seq) + (segment.syn() ? 1 : 0);
     text_.host.add(begin, segment.text);
     if (segment.fin()) text_.host_fin = begin + static_cast<Offset>(segment.text.size());
   }
-  if (!was_reset && captured_.outcome().reset_by == Side::host) return player_->host_aborts(packet.captured.time);
-  player_->host_acts(packet.captured.time);
+  if (!player_) return;
+  if (!was_reset && captured_.reset_by() == Side::host) return player_->host_aborts();
+  player_->host_acts();
 }
 
 void Flow::delivers(const Arrival& arrival, Instant now) {
   const auto datagram = wire::parse_ipv4(arrival.packet);
   if (!datagram) return;
-  const auto segment = wire::parse_segment(*datagram, arrival.offload);
-  if (!segment) return;
-  ours_.inbound(*segment);
-  result_.story.add(now, arrival.number, Actor::peer, datagram->header, *segment);
+  const auto segment = datagram->header.protocol == wire::protocol_tcp ? wire::parse_segment(*datagram, arrival.offload)
+                                                                       : std::unexpected(Drop::ip_unknown_protocol);
+  if (segment) ours_.inbound(*segment);
+  if (!options_.keep_stories) return;
+  if (segment) {
+    result_.story.add(now, arrival.number, Actor::peer, datagram->header, *segment);
+  } else {
+    result_.story.add(now, arrival.number, Actor::peer, notation::describe({arrival.packet, arrival.offload}, {}));
+  }
 }
 
 void Flow::sends(Bytes packet, Instant now) {
   const auto datagram = wire::parse_ipv4(packet);
-  if (!datagram || datagram->header.protocol != wire::protocol_tcp) return;
-  const auto segment = wire::parse_segment(*datagram);
-  if (!segment) return;
+  const auto segment = datagram ? wire::parse_segment(*datagram) : std::unexpected(datagram.error());
+  if (!segment) {
+    result_.differences.push_back(
+        {Level::outcome, "our stack sent what is no segment: " + notation::describe({packet, {}}, {})});
+    return;
+  }
   ours_.outbound(*segment);
   if (player_) player_->has_sent(ours_.sent_edge());
-  result_.story.add(now, 0, Actor::us, datagram->header, *segment);
+  if (options_.keep_stories) result_.story.add_ours(now, packet, datagram->header, *segment);
 }
 
 // --- The end.
 
 FlowResult Flow::finish() {
-  if (!player_ && result_.verdict != Verdict::not_replayable) {
-    const bool only_syns = std::ranges::all_of(gathered_, [](const Stored& stored) {
-      const auto segment = stored.packet().segment;
-      return !stored.from_host && (!segment || segment->syn() || segment->rst());
-    });
-    if (only_syns) {
-      start({.opening = Part::Opening::silent, .tuple = result_.tuple, .numbers = {}, .options = {}});
+  if (stage_ == Stage::gathering) {
+    auto part = find_part(gathered_, result_.tuple, true);
+    if (part) {
+      start(part->value());
     } else {
-      refuse("the host's segments are not in the capture");
+      refuse(std::move(part.error()));
     }
   }
+  if (player_) player_->run_to_end(result_.last + last_words);
+  if (captured_.host_origin()) result_.host_isn = captured_.host_origin()->isn();
+  if (captured_.peer_origin()) result_.peer_isn = captured_.peer_origin()->isn();
+  result_.captured = captured_.outcome();
+  result_.ours = ours_.outcome();
   if (player_) compare();
   return std::move(result_);
 }
 
+// Text that the capture ought to hold and does not: packets were lost where it was made.
+std::optional<std::string> Flow::missing_text() const {
+  const auto lacks = [](std::uint64_t acknowledged, const TextStream& stream) {
+    return acknowledged > static_cast<std::uint64_t>(stream.end() - 1);
+  };
+  const auto behind = [](const TextStream& stream) { return " behind octet " + std::to_string(stream.end() - 1); };
+  if (lacks(result_.captured.received, text_.peer)) {
+    return "the capture lacks text that the host acknowledged," + behind(text_.peer);
+  }
+  if (lacks(result_.captured.sent, text_.host)) {
+    return "the capture lacks text that the host sent," + behind(text_.host);
+  }
+  return std::nullopt;
+}
+
 void Flow::compare() {
-  player_->run_to_end(result_.last + last_words);
-  result_.captured = captured_.outcome();
-  result_.ours = ours_.outcome();
+  if (auto missing = missing_text()) return refuse(std::move(*missing));
   if (const auto& trouble = player_->trouble()) result_.differences.push_back({Level::outcome, *trouble});
   if (const auto& wrong = player_->application().wrong_text()) result_.differences.push_back({Level::outcome, *wrong});
-  std::ranges::move(compare_outcomes(result_.captured, result_.ours), std::back_inserter(result_.differences));
-  std::ranges::move(acks_.finish(captured_.acks(), ours_.acks()), std::back_inserter(result_.differences));
+  if (const auto partial = player_->partial_acks()) {
+    result_.notes.push_back(std::to_string(partial) +
+                            " acknowledgments were delivered in parts: the host's congestion window was larger");
+  }
+  compare_outcome_and_acks();
+  if (options_.levels.contains(Level::segments)) compare_segments();
+  std::erase_if(result_.differences,
+                [&](const Difference& difference) { return !options_.levels.contains(difference.level); });
   result_.verdict = result_.differences.empty() ? Verdict::same : Verdict::different;
+  if (result_.verdict == Verdict::different && distance_ > Duration::zero()) {
+    result_.notes.push_back(
+        "captured " + notation::format(distance_) +
+        " s away from the host: what was lost on the way to it is not known; --local plays the other side");
+  }
+}
+
+void Flow::compare_outcome_and_acks() {
+  // A capture that ends before the host has acknowledged what it got says nothing about what it would have said.
+  const bool captured_owes = captured_.owes_acknowledgment() && ours_.acked_edge() > captured_.acked_edge();
+  Observer answered = captured_;
+  if (captured_owes) {
+    answered.acknowledge(ours_.acked_edge());
+    result_.notes.push_back("the capture ends before the host acknowledges all that it got");
+  }
+  std::ranges::move(compare_outcomes(answered.outcome(), result_.ours), std::back_inserter(result_.differences));
+  std::ranges::move(acks_.finish(answered.acks(), ours_.acks()), std::back_inserter(result_.differences));
+}
+
+void Flow::compare_segments() {
+  const std::string diff = unified_diff(sent_lines(result_, Actor::captured_host), sent_lines(result_, Actor::us));
+  if (!diff.empty()) result_.differences.push_back({Level::segments, "--- captured host\n+++ our stack\n" + diff});
 }
 
 }  // namespace backstop::replay

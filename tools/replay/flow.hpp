@@ -1,6 +1,6 @@
-// One connection of a capture: who is who in it, whether it can be replayed, and what comes of it when it is.
-// Packets are gathered until it is known how the captured host opened, then they are played as they come.
-// Read next: replay.hpp, which sorts a capture's packets into flows.
+// One connection of a capture: whether it can be replayed, and what comes of it when it is. Packets are gathered until
+// it is known how the captured host opened, then they are played as they come. Read next: replay.hpp, which sorts a
+// capture's packets into flows.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,16 @@
 #include <string>
 #include <vector>
 
-#include "tools/capture/packet_reader.hpp"
 #include "tools/replay/application.hpp"
 #include "tools/replay/compare.hpp"
+#include "tools/replay/disguise.hpp"
 #include "tools/replay/observer.hpp"
+#include "tools/replay/opening.hpp"
 #include "tools/replay/options.hpp"
 #include "tools/replay/player.hpp"
 #include "tools/replay/story.hpp"
 
 namespace backstop::replay {
-
-/// A captured packet of one flow. `segment` is absent when the TCP header makes no sense.
-struct FlowPacket {
-  const capture::Packet& captured;
-  std::optional<wire::Segment> segment;
-  bool from_host = false;
-};
 
 enum class Verdict : std::uint8_t { same, different, not_replayable };
 
@@ -35,11 +29,13 @@ struct FlowResult {
   Instant last{};
   std::uint64_t packets = 0;
   Verdict verdict = Verdict::same;
-  std::string reason;  ///< why it was not replayable
+  std::string reason;  ///< why it is not replayable
+  SeqNum host_isn;
+  SeqNum peer_isn;
   Outcome captured;
   Outcome ours;
   std::vector<Difference> differences;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes;  ///< what a reader should know about the comparison
   Story story;
 };
 
@@ -52,40 +48,46 @@ class Flow final : public PlayWatcher {
 
   /// The next packet of the flow, in the order of the capture.
   void take(const FlowPacket& packet);
+  /// An ICMP message to the host about a segment of its own.
+  void take_icmp(const capture::Packet& packet);
   /// The capture has no more of it.
   FlowResult finish();
 
-  /// Whether both sides are done with the connection, so that a SYN begins a new flow.
+  /// Whether both sides are done with the connection.
   [[nodiscard]] bool over() const;
   [[nodiscard]] Instant last() const { return result_.last; }
   [[nodiscard]] const FourTuple& tuple() const { return result_.tuple; }
-  /// Whether `syn`, from the side that opened, belongs to a connection that is not this one.
+  /// Whether `syn` belongs to a later connection between the same ends.
   [[nodiscard]] bool is_reopened_by(const wire::Segment& syn, Instant now) const;
 
  private:
-  struct Stored;
+  enum class Stage : std::uint8_t { gathering, playing, refused };
 
-  // Finding out how the host opened.
   void gather(const FlowPacket& packet);
   [[nodiscard]] std::optional<std::string> reason_against(const FlowPacket& packet) const;
-  std::optional<Part> find_part() const;
   void start(Part part);
   void refuse(std::string reason);
 
-  // Playing.
   void play(const FlowPacket& packet);
   void play_inbound(const FlowPacket& packet);
   void play_outbound(const FlowPacket& packet);
+  void arrive(Arrival arrival, Bytes packet);
+  [[nodiscard]] bool takes_wrong_checksum(const capture::Packet& packet) const;
   [[nodiscard]] std::optional<Offset> needed_by(const wire::Segment& segment) const;
   void delivers(const Arrival& arrival, Instant now) override;
   void sends(Bytes packet, Instant now) override;
 
+  [[nodiscard]] std::optional<std::string> missing_text() const;
   void compare();
-  void check_text();
+  void compare_outcome_and_acks();
+  void compare_segments();
 
   ReplayOptions options_;
   FlowResult result_;
-  std::vector<Stored> gathered_;
+  Stage stage_ = Stage::gathering;
+  Duration distance_{};
+  std::vector<StoredPacket> gathered_;
+  std::optional<Disguise> disguise_;
   CapturedText text_;
   Observer captured_;
   Observer ours_;

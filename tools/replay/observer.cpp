@@ -22,7 +22,9 @@ std::string describe_opening(Opening opening) {
 std::string describe_closing(const Outcome& outcome) {
   const auto name = [](Side side) { return side == Side::host ? std::string("the host") : std::string("the peer"); };
   std::string text;
-  if (outcome.first_fin != Side::nobody) {
+  if (outcome.first_fin == Side::both) {
+    text = ", closed by both at once";
+  } else if (outcome.first_fin != Side::nobody) {
     text = ", closed by " + name(outcome.first_fin);
     if (outcome.both_fins) text += " and then by " + name(outcome.first_fin == Side::host ? Side::peer : Side::host);
   }
@@ -72,38 +74,48 @@ void Observer::inbound(const wire::Segment& segment) {
     if ((refuses || exact) && !over() && reset_by_ == Side::nobody) reset_by_ = Side::peer;
     return;
   }
+  const bool had_fin = peer_.fin.has_value();
   peer_.see(segment);
-  if (segment.fin()) note_fin(Side::peer);
   if (segment.has_ack()) host_.acknowledge(segment.ack);
+  if (segment.fin() && !had_fin) peer_closed_first_ = !host_.fin_acked();
 }
 
 void Observer::outbound(const wire::Segment& segment) {
   if (segment.rst()) {
-    const bool refuses = !host_.origin;
+    has_disowned_ = true;
+    const bool refuses =
+        !host_.origin && peer_.origin && segment.has_ack() && peer_.origin->offset_of(segment.ack) == peer_.edge;
     const bool ends = host_.origin && host_.origin->offset_of(segment.seq) == host_.edge;
     if (refuses) refused_ = true;
     if ((refuses || ends) && !over() && reset_by_ == Side::nobody) reset_by_ = Side::host;
     return;
   }
+  const bool had_fin = host_.fin.has_value();
   host_.see(segment);
   if (segment.has_ack() && peer_.origin) {
     peer_.acknowledge(segment.ack);
     acks_.see(peer_.origin->offset_of(segment.ack), segment.options.sack, *peer_.origin, peer_.fin);
   }
-  if (segment.fin()) {
-    note_fin(Side::host);
-    if (!peer_.fin_acked()) closed_actively_ = true;
-  }
+  if (segment.fin() && !had_fin) host_closed_first_ = !peer_.fin_acked();
 }
 
-void Observer::note_fin(Side side) {
-  if (first_fin_ == Side::nobody) first_fin_ = side;
+void Observer::acknowledge(Offset edge) {
+  wire::Segment ack;
+  ack.flags = wire::Flag::ack;
+  ack.seq = host_.origin->seq_of(host_.edge);
+  ack.ack = peer_.origin->seq_of(edge);
+  outbound(ack);
 }
 
 Opening Observer::opening() const {
   if (established()) return Opening::established;
   if (refused_) return Opening::refused;
   return host_.origin && peer_.origin ? Opening::half_open : Opening::unanswered;
+}
+
+Side Observer::first_fin() const {
+  if (host_closed_first_) return peer_closed_first_ && peer_.fin_acked() ? Side::both : Side::host;
+  return peer_closed_first_ ? Side::peer : Side::nobody;
 }
 
 State Observer::state() const {
@@ -119,7 +131,7 @@ State Observer::state_after_fins() const {
   const bool received = peer_.fin_acked();
   if (!host_.fin) return received ? State::close_wait : State::established;
   if (!received) return host_.fin_acked() ? State::fin_wait_2 : State::fin_wait_1;
-  if (closed_actively_) return host_.fin_acked() ? State::time_wait : State::closing;
+  if (host_closed_first_) return host_.fin_acked() ? State::time_wait : State::closing;
   return host_.fin_acked() ? State::closed : State::last_ack;
 }
 
@@ -127,7 +139,7 @@ Outcome Observer::outcome() const {
   return {.opening = opening(),
           .received = peer_.acked_text(),
           .sent = host_.acked_text(),
-          .first_fin = first_fin_,
+          .first_fin = first_fin(),
           .both_fins = host_.fin && peer_.fin_acked(),
           .reset_by = reset_by_,
           .state = state()};

@@ -15,12 +15,13 @@
 namespace backstop::replay {
 
 enum class Opening : std::uint8_t { unanswered, refused, half_open, established };
-enum class Side : std::uint8_t { nobody, host, peer };
+enum class Side : std::uint8_t { nobody, host, peer, both };
 
 struct Outcome {
   Opening opening = Opening::unanswered;
   std::uint64_t received = 0;  ///< octets of the peer's text that the host acknowledged
   std::uint64_t sent = 0;      ///< octets of the host's text that the peer acknowledged
+  /// Who closed without knowing that the other had: an order that is the same wherever the capture was made.
   Side first_fin = Side::nobody;
   bool both_fins = false;
   Side reset_by = Side::nobody;
@@ -39,7 +40,15 @@ class Observer {
   /// A segment that the host sent.
   void outbound(const wire::Segment& segment);
 
+  /// As if the host had acknowledged everything up to `edge` at the end.
+  void acknowledge(Offset edge);
+
   [[nodiscard]] Outcome outcome() const;
+  [[nodiscard]] Side reset_by() const { return reset_by_; }
+  /// Whether something of the peer's is not acknowledged, and the host had no reason to be silent.
+  [[nodiscard]] bool owes_acknowledgment() const {
+    return established() && reset_by_ == Side::nobody && !has_disowned_ && peer_.edge > peer_.acked;
+  }
   [[nodiscard]] AckTrail& acks() { return acks_; }
   /// Behind the highest octet (or SYN, FIN) that the host has sent.
   [[nodiscard]] Offset sent_edge() const { return host_.edge; }
@@ -62,19 +71,20 @@ class Observer {
     [[nodiscard]] std::uint64_t acked_text() const;
   };
 
-  void note_fin(Side side);
   [[nodiscard]] bool established() const { return host_.acked > 0 && peer_.acked > 0; }
   [[nodiscard]] bool over() const { return host_.fin_acked() && peer_.fin_acked(); }
   [[nodiscard]] Opening opening() const;
+  [[nodiscard]] Side first_fin() const;
   [[nodiscard]] State state() const;
   [[nodiscard]] State state_after_fins() const;
 
   Stream host_;
   Stream peer_;
   bool refused_ = false;
-  bool closed_actively_ = false;  // the host's FIN was out before it had acknowledged the peer's
-  Side first_fin_ = Side::nobody;
+  bool host_closed_first_ = false;  // its FIN was out before it had acknowledged the peer's
+  bool peer_closed_first_ = false;
   Side reset_by_ = Side::nobody;
+  bool has_disowned_ = false;  // the host answered like one that knows no connection
   AckTrail acks_;
 };
 

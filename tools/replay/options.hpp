@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "stack/tcp/time.hpp"
 #include "stack/wire/address.hpp"
 #include "tools/replay/application.hpp"
+#include "tools/replay/compare.hpp"
 
 namespace backstop::replay {
 
@@ -29,6 +31,11 @@ struct ReplayOptions {
   std::optional<LocalEnd> local;  ///< absent: the one that received the SYN
   ApplicationKind application = ApplicationKind::captured;
   ChecksumPolicy checksum = ChecksumPolicy::automatic;
+  std::set<Level> levels{Level::outcome, Level::acks};
+  /// Flows to play, by number; empty: all.
+  std::set<std::uint32_t> only;
+  bool keep_stories = false;  ///< for transcripts, goldens and pictures
+  bool list_only = false;     ///< play nothing, only say what could be
   /// How long a packet waits for our stack to send what it acknowledges.
   Duration max_hold = std::chrono::seconds{3};
 };

@@ -64,20 +64,29 @@ void Player::open_actively(Instant now) {
   }
 }
 
-void Player::arrive(Arrival arrival, std::optional<Offset> needs) {
+void Player::arrive(Arrival arrival) {
   run_until(arrival.time);
-  waiting_.push_back({std::move(arrival), needs});
+  arrival.time += part_.distance;
+  waiting_.push_back(std::move(arrival));
   run_until(now_);
 }
 
-void Player::host_acts(Instant now) {
+// Whatever the host has acknowledged had reached it, however far away the capture was made.
+void Player::come_to(Instant now, Offset received) {
   run_until(now);
+  const auto is_received = [&](const Arrival& arrival) { return arrival.brings && *arrival.brings <= received; };
+  const auto last = std::ranges::find_if(waiting_.rbegin(), waiting_.rend(), is_received);
+  for (auto arrival = waiting_.begin(); arrival != last.base(); ++arrival)
+    arrival->time = std::min(arrival->time, now_);
+  deliver_waiting();
+}
+
+void Player::host_acts() {
   if (part_.opening == Part::Opening::active && !stream_ && !trouble_) open_actively(now_);
   settle();
 }
 
-void Player::host_aborts(Instant now) {
-  run_until(now);
+void Player::host_aborts() {
   stream_.abort();
   settle();
 }
@@ -98,16 +107,17 @@ void Player::run_until(Instant end) {
 }
 
 void Player::run_to_end(Instant end) {
-  run_until(end);
-  while (!waiting_.empty() && !trouble_) run_until(waiting_.front().arrival.time + options_.max_hold);
+  run_until(end + part_.distance);
+  while (!waiting_.empty() && !trouble_) run_until(waiting_.front().time + options_.max_hold);
 }
 
-// The next moment at which something happens: a deadline of the stack, or the end of a wait.
+// The next moment at which something happens: a deadline of the stack, an arrival, or the end of a wait.
 std::optional<Instant> Player::next_step() const {
   auto step = stack_.next_deadline();
   if (!waiting_.empty()) {
-    const Instant end_of_wait = waiting_.front().arrival.time + options_.max_hold;
-    step = step ? std::min(*step, end_of_wait) : end_of_wait;
+    const Instant due = waiting_.front().time;
+    const Instant next = due > now_ ? due : due + options_.max_hold;
+    step = step ? std::min(*step, next) : next;
   }
   return step;
 }
@@ -115,15 +125,14 @@ std::optional<Instant> Player::next_step() const {
 // Delivers packets in their order as long as nothing holds them back. Returns whether there was one.
 bool Player::deliver_waiting() {
   bool any = false;
-  while (!waiting_.empty() && !trouble_) {
-    const Waiting& next = waiting_.front();
+  while (!waiting_.empty() && waiting_.front().time <= now_ && !trouble_) {
+    const Arrival& next = waiting_.front();
     if (next.needs && *next.needs > sent_edge_) {
       if (!deliver_part_of_ack(next)) return any;
       continue;
     }
-    const Arrival arrival = std::move(waiting_.front().arrival);
+    const Arrival arrival = std::move(waiting_.front());
     waiting_.pop_front();
-    now_ = std::max(now_, arrival.time);
     deliver(arrival);
     any = true;
   }
@@ -138,15 +147,17 @@ void Player::deliver(const Arrival& arrival) {
 
 // When the congestion window keeps our stack from sending what one acknowledgment covers as a whole, it gets the part
 // that it has earned: the captured host had a larger window, and its peer acknowledged more at once.
-bool Player::deliver_part_of_ack(const Waiting& waiting) {
+bool Player::deliver_part_of_ack(const Arrival& arrival) {
   if (sent_edge_ <= partially_acked_ || stream_.info().unsent == 0) return false;
-  const auto datagram = wire::parse_ipv4(waiting.arrival.packet);
+  const auto datagram = wire::parse_ipv4(arrival.packet);
   auto segment = wire::parse_segment(datagram.value(), {.checksum_partial = true}).value();
   segment.flags = wire::Flag::ack;
   segment.text = {};
   segment.ack = part_.numbers.isn.value() + static_cast<std::uint32_t>(sent_edge_);
   segment.options.sack = {};
-  Arrival part{.number = 0, .time = now_, .packet = std::vector<std::byte>(wire::max_headers_size), .offload = {}};
+  Arrival part;
+  part.time = now_;
+  part.packet.resize(wire::max_headers_size);
   part.packet.resize(emit_segment(datagram->header, segment, {}, wire::ChecksumKind::full, part.packet));
   partially_acked_ = sent_edge_;
   ++partial_acks_;
@@ -155,8 +166,8 @@ bool Player::deliver_part_of_ack(const Waiting& waiting) {
 }
 
 void Player::give_up_waiting() {
-  if (waiting_.empty() || now_ < waiting_.front().arrival.time + options_.max_hold) return;
-  trouble_ = "packet " + std::to_string(waiting_.front().arrival.number) + " acknowledges what our stack has not sent";
+  if (waiting_.empty() || now_ < waiting_.front().time + options_.max_hold) return;
+  trouble_ = "packet " + std::to_string(waiting_.front().number) + " acknowledges what our stack has not sent";
 }
 
 // Lets stack and application act until both have nothing more to do at this moment.

@@ -25,14 +25,21 @@ struct Part {
   FourTuple tuple;  ///< local is the host
   InitialNumbers numbers;
   wire::TcpOptions options;  ///< of the host's SYN or SYN,ACK: what it had switched on
+  /// From where the capture was made to the host and back: a packet that is captured reaches the host that much before
+  /// the capture can show an answer to it.
+  Duration distance{};
 };
 
 /// A packet for our stack.
 struct Arrival {
   std::uint64_t number = 0;  ///< in the capture; 0: made up by the replay
-  Instant time{};
+  Instant time{};            ///< at our stack
   std::vector<std::byte> packet;
   Offload offload;
+  /// What it acknowledges, when our stack must have sent that first.
+  std::optional<Offset> needs;
+  /// Behind what it brings of the peer's stream, when that is something.
+  std::optional<Offset> brings;
 };
 
 /// Who wants to know what is played.
@@ -57,12 +64,13 @@ class Player {
   Player(const Player&) = delete;
   Player& operator=(const Player&) = delete;
 
-  /// A packet of the peer, to be delivered at its time; `needs` is the offset that it acknowledges, when our stack must
-  /// have sent that first.
-  void arrive(Arrival arrival, std::optional<Offset> needs);
-  /// The captured host did something at `now`: text, FIN or SYN was added to what it is known to do.
-  void host_acts(Instant now);
-  void host_aborts(Instant now);
+  /// A packet of the peer was captured; it is delivered the distance later, or when the host acknowledges it.
+  void arrive(Arrival arrival);
+  /// The captured host is about to do something at `now`, having received the peer's stream up to `received`.
+  void come_to(Instant now, Offset received);
+  /// What it does: text, FIN or SYN was added to what is known of it, or it sent RST.
+  void host_acts();
+  void host_aborts();
   /// Time passes until the end of the flow, and for as long as packets still wait.
   void run_to_end(Instant end);
   /// How far our stack has sent, as the watcher found out.
@@ -76,17 +84,12 @@ class Player {
   [[nodiscard]] const Statistics& statistics() const { return stack_.statistics(); }
 
  private:
-  struct Waiting {
-    Arrival arrival;
-    std::optional<Offset> needs;
-  };
-
   void run_until(Instant end);
   void open_actively(Instant now);
   void answer(const SynInfo& syn, Instant now);
   bool deliver_waiting();
   void deliver(const Arrival& arrival);
-  bool deliver_part_of_ack(const Waiting& waiting);
+  bool deliver_part_of_ack(const Arrival& arrival);
   void settle();
   bool transmit_all();
   [[nodiscard]] std::optional<Instant> next_step() const;
@@ -100,7 +103,7 @@ class Player {
   Stack stack_;
   Tap tap_;
   Stream stream_;
-  std::deque<Waiting> waiting_;
+  std::deque<Arrival> waiting_;
   Offset sent_edge_ = 0;
   Offset partially_acked_ = 0;
   std::uint64_t partial_acks_ = 0;

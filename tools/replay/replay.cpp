@@ -1,5 +1,7 @@
 #include "tools/replay/replay.hpp"
 
+#include "stack/wire/icmp.hpp"
+
 namespace backstop::replay {
 namespace {
 
@@ -12,6 +14,8 @@ struct Ends {
 
   friend bool operator==(const Ends&, const Ends&) = default;
 };
+
+Ends ends_of(const Endpoint& a, const Endpoint& b) { return a < b ? Ends{a, b} : Ends{b, a}; }
 
 struct HashEnds {
   std::size_t operator()(const Ends& ends) const {
@@ -37,6 +41,9 @@ class Replayer {
   };
   using Flows = std::list<Active>;
 
+  void take_tcp(const Packet& packet);
+  void take_icmp(const Packet& packet);
+  void end_quiet_flows(Instant now);
   Flow* find_or_open(const Ends& ends, const Endpoint& source, const Endpoint& destination,
                      const std::optional<wire::Segment>& segment, Instant now);
   [[nodiscard]] std::optional<Endpoint> host_of(const Endpoint& source, const Endpoint& destination,
@@ -51,16 +58,30 @@ class Replayer {
 
 void Replayer::take(const Packet& packet) {
   constexpr std::size_t ports_size = 4;
-  if (packet.ip.header.protocol != wire::protocol_tcp || packet.ip.payload.size() < ports_size) {
-    ++result.other_packets;
-    return;
-  }
+  if (result.tcp_packets % 1024 == 0) end_quiet_flows(packet.time);
+  if (packet.ip.header.protocol == wire::protocol_icmp) return take_icmp(packet);
+  if (packet.ip.header.protocol == wire::protocol_tcp && packet.ip.payload.size() >= ports_size)
+    return take_tcp(packet);
+  ++result.other_packets;
+}
+
+// Errors go to the flow whose segment they quote.
+void Replayer::take_icmp(const Packet& packet) {
+  ++result.other_packets;
+  const auto message = wire::parse_icmp(packet.ip.payload);
+  const auto quoted = message ? wire::parse_quoted_segment(message->payload) : std::nullopt;
+  if (!quoted) return;
+  const auto found = by_ends_.find(ends_of(quoted->tuple.local, quoted->tuple.remote));
+  if (found != by_ends_.end() && found->second->flow->tuple() == quoted->tuple) found->second->flow->take_icmp(packet);
+}
+
+void Replayer::take_tcp(const Packet& packet) {
   ++result.tcp_packets;
   const Endpoint source{packet.ip.header.source, wire::load16(packet.ip.payload, 0)};
   const Endpoint destination{packet.ip.header.destination, wire::load16(packet.ip.payload, 2)};
   const auto parsed = wire::parse_segment(packet.ip, {.checksum_partial = true});
   const std::optional<wire::Segment> segment = parsed ? std::optional{*parsed} : std::nullopt;
-  const Ends ends = source < destination ? Ends{source, destination} : Ends{destination, source};
+  const Ends ends = ends_of(source, destination);
   Flow* flow = find_or_open(ends, source, destination, segment, packet.time);
   if (flow == nullptr) {
     ++result.other_packets;
@@ -100,8 +121,20 @@ std::optional<Endpoint> Replayer::host_of(const Endpoint& source, const Endpoint
   return from_listener ? source : destination;
 }
 
+// Lets go of connections that are over, once nothing late can come any more, so that memory does not grow with their
+// number.
+void Replayer::end_quiet_flows(Instant now) {
+  constexpr Duration quiet = std::chrono::minutes{2};
+  for (auto flow = flows_.begin(); flow != flows_.end();) {
+    const auto next = std::next(flow);
+    if (now - flow->flow->last() > quiet && flow->flow->over()) end(flow);
+    flow = next;
+  }
+}
+
 void Replayer::end(Flows::iterator flow) {
-  sink_(flow->flow->finish());
+  FlowResult flow_result = flow->flow->finish();
+  if (options_.only.empty() || options_.only.contains(flow_result.number)) sink_(std::move(flow_result));
   by_ends_.erase(flow->ends);
   flows_.erase(flow);
 }

@@ -1,5 +1,8 @@
 #include "tools/replay/story.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace backstop::replay {
 
 void Story::add(Instant time, std::uint64_t number, Actor actor, const wire::Ipv4Header& ip,
@@ -12,6 +15,16 @@ void Story::add(Instant time, std::uint64_t number, Actor actor, const wire::Ipv
   moment->segment.text = {};
   moment->text_size = static_cast<std::uint32_t>(segment.text.size());
   moment->text_hash = hash_text(segment.text);
+}
+
+void Story::add_ours(Instant time, Bytes packet, const wire::Ipv4Header& ip, const wire::Segment& segment) {
+  const std::size_t before = moments_.size();
+  add(time, 0, Actor::us, ip, segment);
+  if (moments_.size() == before) return;
+  std::array<std::byte, wire::max_headers_size> again{};
+  const std::size_t size = wire::emit_segment(ip, segment, {&segment.text, 1}, wire::ChecksumKind::full, again);
+  const Bytes headers = packet.first(packet.size() - segment.text.size());
+  if (!std::ranges::equal(headers, Bytes(again).first(size))) moments_.back().other_octets = hash_text(headers) | 1u;
 }
 
 void Story::add(Instant time, std::uint64_t number, Actor actor, std::string words) {

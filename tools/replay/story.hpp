@@ -25,13 +25,16 @@ struct Moment {
   wire::Segment segment;  ///< without its text
   std::uint32_t text_size = 0;
   std::uint32_t text_hash = 0;
-  std::string words;  ///< of what is no TCP segment
+  std::uint32_t other_octets = 0;  ///< a hash of the headers, when they hold more than is kept of them here
+  std::string words;               ///< of what is no TCP segment
 };
 
 class Story {
  public:
   /// A TCP segment.
   void add(Instant time, std::uint64_t number, Actor actor, const wire::Ipv4Header& ip, const wire::Segment& segment);
+  /// One that our stack sent, as octets.
+  void add_ours(Instant time, Bytes packet, const wire::Ipv4Header& ip, const wire::Segment& segment);
   /// Any other packet, in the notation.
   void add(Instant time, std::uint64_t number, Actor actor, std::string words);
 
