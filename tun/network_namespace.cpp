@@ -9,9 +9,8 @@
 #include "tun/file_descriptor.hpp"
 
 namespace backstop::tun {
-namespace {
 
-void enter(const std::string& name) {
+void enter_network_namespace(const std::string& name) {
   const std::string path = "/run/netns/" + name;
   const FileDescriptor space{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!space) throw_errno("open " + path, errno == ENOENT ? "make it with: ip netns add " + name : "");
@@ -20,15 +19,13 @@ void enter(const std::string& name) {
   }
 }
 
-}  // namespace
-
 void in_network_namespace(const std::string& name, const std::function<void()>& work) {
   if (name.empty()) return work();
   // A namespace belongs to a thread: one that ends after the work needs no way back that might fail.
   std::exception_ptr failure;
   std::thread worker([&] {
     try {
-      enter(name);
+      enter_network_namespace(name);
       work();
     } catch (...) {
       failure = std::current_exception();

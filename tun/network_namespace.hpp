@@ -12,4 +12,7 @@ namespace backstop::tun {
 /// Throws std::system_error when there is no such namespace or it cannot be entered.
 void in_network_namespace(const std::string& name, const std::function<void()>& work);
 
+/// Moves the calling thread into the network namespace /run/netns/NAME, for good. Throws like the above.
+void enter_network_namespace(const std::string& name);
+
 }  // namespace backstop::tun
