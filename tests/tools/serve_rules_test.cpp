@@ -54,9 +54,9 @@ TEST_CASE("Every handler and verdict is an action by its name", "[serve]") {
   CHECK(parse_action("discard").value() == Action{Handler::discard});
   CHECK(parse_action("chargen").value() == Action{Handler::chargen});
   CHECK(parse_action("http").value() == Action{Handler::http});
-  CHECK(parse_action("decline").value() == Action{Verdict::decline});
-  CHECK(parse_action("reject").value() == Action{Verdict::reject});
-  CHECK(parse_action("drop").value() == Action{Verdict::drop});
+  CHECK(parse_action("decline").value() == Action{PlainAction::decline});
+  CHECK(parse_action("reject").value() == Action{PlainAction::reject});
+  CHECK(parse_action("drop").value() == Action{PlainAction::drop});
 }
 
 TEST_CASE("A proxy has a host, and a port of its own or the one asked for", "[serve]") {

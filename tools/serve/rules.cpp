@@ -15,12 +15,13 @@ struct HandlerName {
 constexpr std::array handler_names{HandlerName{"echo", Handler::echo}, HandlerName{"discard", Handler::discard},
                                    HandlerName{"chargen", Handler::chargen}, HandlerName{"http", Handler::http}};
 
-struct VerdictName {
+struct PlainActionName {
   std::string_view name;
-  Verdict verdict;
+  PlainAction action;
 };
-constexpr std::array verdict_names{VerdictName{"decline", Verdict::decline}, VerdictName{"reject", Verdict::reject},
-                                   VerdictName{"drop", Verdict::drop}};
+constexpr std::array plain_action_names{PlainActionName{"decline", PlainAction::decline},
+                                        PlainActionName{"reject", PlainAction::reject},
+                                        PlainActionName{"drop", PlainAction::drop}};
 
 constexpr std::string_view handler_list = "echo, discard, chargen, http";
 constexpr std::string_view proxy_prefix = "proxy:";
@@ -88,7 +89,7 @@ std::optional<std::pair<std::string_view, std::string_view>> split_rule(std::str
 
 Parsed<Handler> parse_handler(std::string_view text) {
   if (const auto* found = find_name(handler_names, text)) return found->handler;
-  const bool is_action = find_name(verdict_names, text) != nullptr || text.starts_with(proxy_prefix);
+  const bool is_action = find_name(plain_action_names, text) != nullptr || text.starts_with(proxy_prefix);
   if (is_action) {
     return std::unexpected(quoted(text) +
                            " is for --fallback; a listener needs a handler: " + std::string(handler_list));
@@ -118,7 +119,7 @@ Parsed<PortSet> parse_ports(std::string_view text) {
 
 Parsed<Action> parse_action(std::string_view text) {
   if (const auto* found = find_name(handler_names, text)) return found->handler;
-  if (const auto* found = find_name(verdict_names, text)) return found->verdict;
+  if (const auto* found = find_name(plain_action_names, text)) return found->action;
   if (text.starts_with(proxy_prefix)) return parse_proxy(text.substr(proxy_prefix.size()));
   return std::unexpected("there is no action " + quoted(text) + "; there are " + std::string(handler_list) +
                          ", decline, reject, drop, proxy:HOST:PORT");

@@ -42,7 +42,7 @@ class PortSet {
 enum class Handler : std::uint8_t { echo, discard, chargen, http };
 
 /// What is said about a flow without serving it.
-enum class Verdict : std::uint8_t {
+enum class PlainAction : std::uint8_t {
   decline,  ///< the next rule is asked
   reject,   ///< RST
   drop,     ///< silence
@@ -57,7 +57,7 @@ struct ProxyTarget {
   friend bool operator==(const ProxyTarget&, const ProxyTarget&) = default;
 };
 
-using Action = std::variant<Handler, Verdict, ProxyTarget>;
+using Action = std::variant<Handler, PlainAction, ProxyTarget>;
 
 struct ListenRule {
   std::uint16_t port = 0;
