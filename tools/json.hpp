@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace backstop::tools {
 
@@ -30,6 +31,13 @@ class JsonObject {
   JsonObject& add(std::string_view name, const JsonObject& value) {
     begin(name);
     text_ += value.text();
+    return *this;
+  }
+  JsonObject& add(std::string_view name, const std::vector<JsonObject>& values) {
+    begin(name);
+    text_ += '[';
+    for (std::size_t i = 0; i < values.size(); ++i) text_ += (i == 0 ? "" : ",") + values[i].text();
+    text_ += ']';
     return *this;
   }
   /// A number of seconds with microseconds.

@@ -13,6 +13,14 @@ TEST_CASE("JSON: fields keep their order and their kind", "[json]") {
   CHECK(JsonObject{}.text() == "{}");
 }
 
+TEST_CASE("JSON: objects stand in a list", "[json]") {
+  JsonObject one;
+  one.add("n", 1);
+  JsonObject object;
+  object.add("none", std::vector<JsonObject>{}).add("two", std::vector{one, JsonObject{}});
+  CHECK(object.text() == R"({"none":[],"two":[{"n":1},{}]})");
+}
+
 TEST_CASE("JSON: text is escaped", "[json]") {
   JsonObject object;
   object.add("a\"b", std::string_view("c\\d\n\x01", 5));
