@@ -1,0 +1,39 @@
+// A run of `backstop serve`: a stack on a TUN device, listeners and fallback rules on it, and the loop that drives
+// them. Read next: serving.hpp, what runs on the stack; link.hpp, what is below it.
+#pragma once
+
+#include <optional>
+
+#include "stack/stack.hpp"
+#include "tools/serve/journal.hpp"
+#include "tools/serve/link.hpp"
+#include "tools/serve/options.hpp"
+#include "tools/serve/serving.hpp"
+#include "tun/event_loop.hpp"
+#include "tun/signals.hpp"
+
+namespace backstop::tools {
+
+class Server {
+ public:
+  /// Makes everything, in the network namespace of the options, which the calling thread is in from now on.
+  /// Throws std::system_error or std::invalid_argument, and leaves nothing behind.
+  explicit Server(const ServeOptions& options);
+
+  /// Serves until a signal comes or the time is over, closes what is open, and tells what it has seen.
+  /// Throws std::system_error when the device or the capture fails.
+  void run();
+
+ private:
+  void close_connections();
+  [[nodiscard]] bool everything_is_closed() const;
+
+  ServeOptions options_;
+  Journal journal_;
+  Link link_;
+  Stack stack_;
+  tun::EventLoop loop_;
+  std::optional<Serving> serving_;  // after the loop: its tasks watch descriptors there
+};
+
+}  // namespace backstop::tools
