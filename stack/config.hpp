@@ -36,8 +36,8 @@ struct Config {
   /// Octets for the frames of coroutines (stack/coroutine.hpp); 0 when they are not used.
   std::uint32_t coroutine_memory = 8 << 20;
 
-  /// Secret keys ISNs, the demultiplexing hash and timestamp offsets (RFC 6528, RFC 7323 section 5.4). It must be random
-  /// where an attacker can reach the stack, and may be fixed where runs must repeat.
+  /// Secret keys ISNs, the demultiplexing hash and timestamp offsets (RFC 6528, RFC 7323 section 5.4). It must be
+  /// random where an attacker can reach the stack, and may be fixed where runs must repeat.
   std::array<std::uint8_t, 16> secret{};
 
   Parameters tcp;

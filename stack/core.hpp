@@ -1,5 +1,5 @@
-// What is behind the Stack: the tables of connections and listeners, demultiplexing, the queue of replies, deadlines and
-// the turns that connections take to send. core.cpp holds packets out and the tables, demultiplex.cpp and icmp.cpp
+// What is behind the Stack: the tables of connections and listeners, demultiplexing, the queue of replies, deadlines
+// and the turns that connections take to send. core.cpp holds packets out and the tables, demultiplex.cpp and icmp.cpp
 // packets in, core_calls.cpp the users' calls.
 // Read next: demultiplex.cpp.
 #pragma once
@@ -154,7 +154,8 @@ class Core {
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
-  void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment,
+                      Instant now);
   void nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   [[nodiscard]] std::uint32_t find_listener(Endpoint local) const;
   [[nodiscard]] std::uint32_t find_exact_listener(Endpoint local) const;
@@ -179,7 +180,8 @@ class Core {
   std::optional<std::uint32_t> open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now,
                                             InitialNumbers numbers = {});
   [[nodiscard]] SeqNum choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
-  [[nodiscard]] std::uint32_t choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
+  [[nodiscard]] std::uint32_t choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers,
+                                                      Instant now) const;
   [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple) const;
   [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
   void settle_slot(std::uint32_t index);
@@ -233,7 +235,7 @@ class Core {
   Ring<std::uint32_t> listener_events_;
 
   std::pmr::vector<TapSlot> taps_;
-  std::uint32_t tap_depth_ = 0;                    // callbacks of taps that are running
+  std::uint32_t tap_depth_ = 0;                 // callbacks of taps that are running
   const wire::Segment* syn_in_hand_ = nullptr;  // the SYN that a tap is being asked about
 
   Ring<Reply> replies_;

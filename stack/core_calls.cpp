@@ -32,8 +32,11 @@ wire::Segment syn_of(const SynInfo& info) {
       .flags = info.flags,
       .window = info.window,
   };
-  syn.options = {.mss = info.mss, .window_scale = info.window_scale, .sack_permitted = info.sack_permitted,
-                 .timestamps = info.timestamps, .sack = {}};
+  syn.options = {.mss = info.mss,
+                 .window_scale = info.window_scale,
+                 .sack_permitted = info.sack_permitted,
+                 .timestamps = info.timestamps,
+                 .sack = {}};
   return syn;
 }
 
@@ -60,7 +63,8 @@ std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, Conne
   return handle_of(index);
 }
 
-// RFC 6056 section 3.3.3: where the search begins depends on the remote end and the secret, and moves on with each port.
+// RFC 6056 section 3.3.3: where the search begins depends on the remote end and the secret, and moves on with each
+// port.
 std::uint16_t Core::choose_port(Ipv4Address local, Endpoint remote) {
   const std::uint32_t offset = table_.hash({.local = {local, 0}, .remote = remote});
   for (std::uint32_t tried = 0; tried < dynamic_ports; ++tried) {
@@ -93,9 +97,9 @@ void Core::refuse(const SynInfo& info) {
 void Core::unreachable(const SynInfo& info, wire::UnreachableCode code) {
   constexpr std::size_t quoted_tcp = 8;
   std::array<std::byte, wire::ipv4_header_size + quoted_tcp> quotation{};
-  wire::emit_ipv4({.source = info.tuple.remote.address, .destination = info.tuple.local.address, .ttl = info.ttl,
-                   .tos = info.tos},
-                  wire::tcp_header_size + info.text_size, quotation);
+  wire::emit_ipv4(
+      {.source = info.tuple.remote.address, .destination = info.tuple.local.address, .ttl = info.ttl, .tos = info.tos},
+      wire::tcp_header_size + info.text_size, quotation);
   const MutableBytes tcp = MutableBytes{quotation}.subspan(wire::ipv4_header_size);
   wire::store16(tcp, 0, info.tuple.remote.port);
   wire::store16(tcp, 2, info.tuple.local.port);
@@ -115,8 +119,8 @@ std::expected<HandleId, Error> Core::listen(Endpoint local, ListenOptions option
   const auto index = static_cast<std::uint32_t>(free - listeners_.begin());
   const std::uint32_t generation = free->generation + 1 == 0 ? 1 : free->generation + 1;
   const bool had_event = free->has_event;
-  *free = ListenerSlot{.local = local, .generation = generation, .backlog = options.backlog, .in_use = true,
-                       .has_event = had_event};
+  *free = ListenerSlot{
+      .local = local, .generation = generation, .backlog = options.backlog, .in_use = true, .has_event = had_event};
   link_listener(index);
   bound_.push_back(local);
   return HandleId{index, generation, true};

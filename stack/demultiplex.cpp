@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "stack/core.hpp"
-#include "stack/tcp/reset.hpp"
 #include "stack/tcp/lifecycle.hpp"
+#include "stack/tcp/reset.hpp"
 #include "stack/tcp/segment_arrives.hpp"
 
 namespace backstop {

@@ -35,8 +35,7 @@ bool is_too_big(const wire::IcmpMessage& error) {
 
 bool udp_checksum_is_right(const wire::Ipv4Datagram& datagram) {
   if (wire::load16(datagram.payload, 6) == 0) return true;  // RFC 768: the sender computed none
-  wire::Checksum checksum = wire::pseudo_header(datagram.header.source, datagram.header.destination,
-                                                wire::protocol_udp,
+  wire::Checksum checksum = wire::pseudo_header(datagram.header.source, datagram.header.destination, wire::protocol_udp,
                                                 static_cast<std::uint16_t>(datagram.payload.size()));
   checksum.add(datagram.payload);
   return checksum.finish() == 0;
@@ -80,9 +79,9 @@ void Core::icmp_error_arrives(const wire::IcmpMessage& error) {
   settle_slot(index);
 }
 
-// Deviation: RFC 9293 section 3.9.2.2 lets no unreachable of the soft kind (MUST-56) end an attempt to connect either. As
-// in deployed stacks it does, with its own error: whoever waits for a connection is told at once. Later, all are hints
-// (SHLD-25; RFC 5927 section 5.2 for codes 2 and 3), and the retransmission timer decides.
+// Deviation: RFC 9293 section 3.9.2.2 lets no unreachable of the soft kind (MUST-56) end an attempt to connect either.
+// As in deployed stacks it does, with its own error: whoever waits for a connection is told at once. Later, all are
+// hints (SHLD-25; RFC 5927 section 5.2 for codes 2 and 3), and the retransmission timer decides.
 void Core::path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error) {
   const bool unreachable = error.type == wire::IcmpType::destination_unreachable;
   const Error what = unreachable ? error_for(static_cast<wire::UnreachableCode>(error.code)) : Error::host_unreachable;
@@ -117,8 +116,12 @@ void Core::queue_icmp(Ipv4Address source, Ipv4Address destination, const wire::I
   if (block == tcp::no_block) return drop(Drop::reply_queue_full);
 
   const MutableBytes out{blocks_.data(block), size};
-  wire::emit_ipv4({.source = source, .destination = destination, .protocol = wire::protocol_icmp,
-                   .ttl = config_.tcp.ttl, .tos = 0, .id = ip_id_++},
+  wire::emit_ipv4({.source = source,
+                   .destination = destination,
+                   .protocol = wire::protocol_icmp,
+                   .ttl = config_.tcp.ttl,
+                   .tos = 0,
+                   .id = ip_id_++},
                   payload_size, out);
   std::copy(message.payload.begin(), message.payload.end(),
             out.begin() + wire::ipv4_header_size + wire::icmp_header_size);

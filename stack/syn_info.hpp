@@ -12,8 +12,8 @@
 namespace backstop {
 
 struct SynInfo {
-  FourTuple tuple;  ///< local is the destination that was asked for
-  SeqNum irs;       ///< the SYN's sequence number
+  FourTuple tuple;              ///< local is the destination that was asked for
+  SeqNum irs;                   ///< the SYN's sequence number
   std::uint32_t text_size = 0;  ///< octets of text in the SYN
   std::uint16_t window = 0;     ///< octets; never scaled in a SYN
   std::uint8_t ttl = 0;

@@ -22,5 +22,6 @@ class UsageError : public std::runtime_error {
 };
 
 void add_serve(CLI::App& app);
+void add_demo(CLI::App& app, int& exit_code);
 
 }  // namespace backstop::tools

@@ -35,10 +35,12 @@ int main(int argc, char** argv) {
   CLI::App app("A TCP stack of its own, with a backstop: it catches every flow that no listener claims.", "backstop");
   app.require_subcommand(1);
   app.set_version_flag("--version", BACKSTOP_VERSION);
+  int exit_code = 0;
   add_serve(app);
+  add_demo(app, exit_code);
   try {
     app.parse(argc, argv);
-    return 0;
+    return exit_code;
   } catch (const CLI::ParseError& error) {
     return fail_to_parse(app, error);
   } catch (const UsageError& error) {

@@ -80,8 +80,9 @@ class Acknowledgment {
     }
   }
 
-  // RFC 6298 section 3: from segments that were sent once. When a retransmission is acknowledged too, whatever lay behind
-  // the hole was held back by it; then the echoed timestamp must prove which transmission arrived (RFC 7323 section 4).
+  // RFC 6298 section 3: from segments that were sent once. When a retransmission is acknowledged too, whatever lay
+  // behind the hole was held back by it; then the echoed timestamp must prove which transmission arrived (RFC 7323
+  // section 4).
   void take_rtt_sample() {
     const Instant sent_at = acked_a_retransmission_ ? latest_resent_ : latest_sent_;
     if (sent_at == immediately) return;
@@ -98,7 +99,8 @@ class Acknowledgment {
     }
   }
 
-  // RFC 2883: a block at or below the cumulative ACK tells of a duplicate. RFC 6675: nothing beyond SND.NXT can be told.
+  // RFC 2883: a block at or below the cumulative ACK tells of a duplicate. RFC 6675: nothing beyond SND.NXT can be
+  // told.
   [[nodiscard]] bool is_plausible(const wire::SackBlock& block) const {
     return block.left < block.right && block.left > tcb_.snd.una && block.right <= tcb_.snd.nxt;
   }
@@ -111,8 +113,8 @@ class Acknowledgment {
     return sack.size() > 1 && sack[1].left <= sack[0].left && sack[0].right <= sack[1].right;
   }
 
-  // RFC 8985 section 7.4: did the probe repair a loss, so that the path needs relief? An echoed timestamp tells at once;
-  // without one, an acknowledgment beyond the probe does, unless the peer says that it had both copies.
+  // RFC 8985 section 7.4: did the probe repair a loss, so that the path needs relief? An echoed timestamp tells at
+  // once; without one, an acknowledgment beyond the probe does, unless the peer says that it had both copies.
   void judge_loss_probe(bool duplicate) {
     if (!tcb_.probe_out || segment_.ack < tcb_.probe_end) return;
     const bool harmless = !tcb_.probe_repeats || reports_duplicate_ || duplicate;
@@ -203,8 +205,13 @@ class Acknowledgment {
   }
 
   [[nodiscard]] AckSample sample() const {
-    return {.acked = acked_, .mss = tcb_.mss(), .rtt = rtt_, .srtt = tcb_.rtt.srtt(),
-            .una = tcb_.snd.una, .nxt = tcb_.snd.nxt, .now = now_};
+    return {.acked = acked_,
+            .mss = tcb_.mss(),
+            .rtt = rtt_,
+            .srtt = tcb_.rtt.srtt(),
+            .una = tcb_.snd.una,
+            .nxt = tcb_.snd.nxt,
+            .now = now_};
   }
 
   // RFC 7661's concern in its simplest form: a window that was not used tells nothing about the path.
@@ -227,8 +234,8 @@ class Acknowledgment {
   Environment& env_;
   Instant now_;
   std::uint32_t flight_before_;
-  std::uint32_t acked_ = 0;          // octets of text newly acknowledged
-  std::uint32_t delivered_ = 0;      // octets newly known to have arrived, SACKed ones included
+  std::uint32_t acked_ = 0;              // octets of text newly acknowledged
+  std::uint32_t delivered_ = 0;          // octets newly known to have arrived, SACKed ones included
   Instant latest_sent_ = immediately;    // of the records acknowledged that were sent once
   Instant latest_resent_ = immediately;  // of those whose retransmission is known to have arrived
   Duration rtt_{};

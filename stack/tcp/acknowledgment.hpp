@@ -1,6 +1,6 @@
 // What an acceptable acknowledgment does to the sender: advance SND.UNA, free text, measure the round trip, update the
-// window, find losses and steer the congestion window (RFC 9293 section 3.10.7.4 fifth; RFC 5681, 6298, 6582, 6675, 6937).
-// Read next: loss_detection.hpp, congestion.hpp.
+// window, find losses and steer the congestion window (RFC 9293 section 3.10.7.4 fifth; RFC 5681, 6298, 6582, 6675,
+// 6937). Read next: loss_detection.hpp, congestion.hpp.
 #pragma once
 
 #include "stack/tcp/tcb.hpp"

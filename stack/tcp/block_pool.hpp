@@ -59,8 +59,8 @@ class BlockPool {
   std::uint32_t block_size_;
   std::byte* data_;
   Link* links_;
-  BlockId free_ = no_block;     // blocks that were given back
-  std::uint32_t touched_ = 0;   // blocks below this one have been taken at least once
+  BlockId free_ = no_block;    // blocks that were given back
+  std::uint32_t touched_ = 0;  // blocks below this one have been taken at least once
   std::uint32_t in_use_ = 0;
 };
 

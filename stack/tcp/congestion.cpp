@@ -9,7 +9,8 @@ const CongestionControl& congestion_control(CongestionAlgorithm algorithm) {
 }
 
 void grow(CongestionState& state, std::uint32_t octets) {
-  // Why: windows are at most 2^30 octets (RFC 7323 section 2.3), so a larger cwnd means nothing, and sums stay in range.
+  // Why: windows are at most 2^30 octets (RFC 7323 section 2.3), so a larger cwnd means nothing, and sums stay in
+  // range.
   constexpr std::uint32_t largest_cwnd = 1u << 30;
   state.cwnd = std::min(largest_cwnd, state.cwnd + std::min(octets, largest_cwnd));
 }

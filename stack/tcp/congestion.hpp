@@ -13,12 +13,12 @@ namespace backstop::tcp {
 
 /// HyStart++ (RFC 9406): is the round-trip time growing while slow start fills the path?
 struct SlowStartRounds {
-  SeqNum round_end;                            ///< a round is over when this is acknowledged
-  std::uint32_t last_minimum = 0xffff'ffff;    ///< microseconds: the smallest RTT of the round before
-  std::uint32_t minimum = 0xffff'ffff;         ///< of this round
-  std::uint32_t baseline = 0xffff'ffff;        ///< of the round that began conservative slow start
-  std::uint8_t samples = 0;                    ///< in this round
-  std::uint8_t conservative_rounds = 0;        ///< 0: ordinary slow start
+  SeqNum round_end;                          ///< a round is over when this is acknowledged
+  std::uint32_t last_minimum = 0xffff'ffff;  ///< microseconds: the smallest RTT of the round before
+  std::uint32_t minimum = 0xffff'ffff;       ///< of this round
+  std::uint32_t baseline = 0xffff'ffff;      ///< of the round that began conservative slow start
+  std::uint8_t samples = 0;                  ///< in this round
+  std::uint8_t conservative_rounds = 0;      ///< 0: ordinary slow start
 };
 
 /// CUBIC (RFC 9438) in congestion avoidance.
@@ -46,8 +46,8 @@ struct AckSample {
   std::uint32_t mss = 0;
   Duration rtt{};  ///< of this ACK; zero without a measurement
   Duration srtt{};
-  SeqNum una{};    ///< SND.UNA after it
-  SeqNum nxt{};    ///< SND.NXT
+  SeqNum una{};  ///< SND.UNA after it
+  SeqNum nxt{};  ///< SND.NXT
   Instant now{};
 };
 

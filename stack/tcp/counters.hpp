@@ -14,9 +14,9 @@ struct Counters {
   std::uint64_t bytes_received = 0;  ///< text, in order
   std::uint64_t bytes_sent = 0;      ///< text, retransmissions counted
   std::uint64_t retransmission_timeouts = 0;
-  std::uint64_t challenge_acks = 0;        ///< RFC 5961
-  std::uint64_t paws_rejected = 0;         ///< RFC 7323 section 5
-  std::uint64_t text_without_memory = 0;   ///< segments whose text was dropped because no block was free
+  std::uint64_t challenge_acks = 0;       ///< RFC 5961
+  std::uint64_t paws_rejected = 0;        ///< RFC 7323 section 5
+  std::uint64_t text_without_memory = 0;  ///< segments whose text was dropped because no block was free
 };
 
 }  // namespace backstop::tcp

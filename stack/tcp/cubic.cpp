@@ -44,7 +44,7 @@ std::uint32_t w_cubic(const CubicEpoch& epoch, Duration elapsed, std::uint32_t m
 
 // --- HyStart++.
 
-constexpr std::uint32_t least_rise = 4'000;    // microseconds
+constexpr std::uint32_t least_rise = 4'000;  // microseconds
 constexpr std::uint32_t greatest_rise = 16'000;
 constexpr std::uint32_t rise_divisor = 8;
 constexpr std::uint8_t samples_wanted = 8;
@@ -72,7 +72,8 @@ bool rtt_has_risen(const SlowStartRounds& rounds) {
   return rounds.minimum >= rounds.last_minimum + rise;
 }
 
-// Section 4.2: into conservative slow start when the RTT rises, back when that was a passing thing, out after five rounds.
+// Section 4.2: into conservative slow start when the RTT rises, back when that was a passing thing, out after five
+// rounds.
 void watch_rtt(CongestionState& state, const AckSample& sample) {
   SlowStartRounds& rounds = state.rounds;
   take_sample(rounds, sample.rtt);
@@ -99,7 +100,8 @@ class Cubic final : public CongestionControl {
   }
 
   // Section 4.6 and 4.7, fast convergence.
-  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight, std::uint32_t mss) const override {
+  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight,
+                                     std::uint32_t mss) const override {
     CubicEpoch& epoch = state.cubic;
     epoch.cwnd_prior = state.cwnd;
     epoch.w_max = state.cwnd < epoch.w_max
@@ -154,7 +156,8 @@ class Cubic final : public CongestionControl {
     const std::uint64_t full = std::uint64_t{mss} * acked / state.cwnd;
     const bool caught_up = epoch.w_est >= epoch.cwnd_prior;
     const std::uint64_t alpha_thousandths = caught_up ? 1000 : 529;  // 3 (1 - beta) / (1 + beta)
-    epoch.w_est = static_cast<std::uint32_t>(std::min<std::uint64_t>(epoch.w_est + full * alpha_thousandths / 1000, 1 << 30));
+    epoch.w_est =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(epoch.w_est + full * alpha_thousandths / 1000, 1 << 30));
   }
 };
 

@@ -12,12 +12,12 @@ enum class Error : std::uint8_t {
   connection_already_exists,  ///< the endpoint is in use, by a connection or a listener
   connection_refused,
   connection_reset,
-  connection_closing,         ///< the user has closed the sending side
-  connection_aborted,         ///< by the user, or because the stack ended
-  user_timeout,               ///< "connection aborted due to user timeout"
+  connection_closing,  ///< the user has closed the sending side
+  connection_aborted,  ///< by the user, or because the stack ended
+  user_timeout,        ///< "connection aborted due to user timeout"
   insufficient_resources,
-  remote_unspecified,         ///< the remote address or port cannot be connected to
-  local_unspecified,          ///< the local address is not ours
+  remote_unspecified,  ///< the remote address or port cannot be connected to
+  local_unspecified,   ///< the local address is not ours
   network_unreachable,
   host_unreachable,
   protocol_unreachable,

@@ -12,11 +12,12 @@
 namespace backstop {
 
 struct ConnectionInfo {
-  std::optional<Error> soft_error;  ///< what ICMP last said of the path; no reason to give up (RFC 9293 section 3.9.2.2)
+  std::optional<Error>
+      soft_error;  ///< what ICMP last said of the path; no reason to give up (RFC 9293 section 3.9.2.2)
   FourTuple tuple;
   State state = State::closed;
-  std::uint32_t mss = 0;         ///< octets of text in a full segment we send
-  std::uint32_t peer_mss = 0;    ///< what the peer announced
+  std::uint32_t mss = 0;             ///< octets of text in a full segment we send
+  std::uint32_t peer_mss = 0;        ///< what the peer announced
   std::uint32_t send_window = 0;     ///< SND.WND, octets
   std::uint32_t receive_window = 0;  ///< RCV.WND, octets
   std::uint8_t send_scale = 0;
@@ -28,10 +29,10 @@ struct ConnectionInfo {
   Duration rto{};
   std::uint32_t congestion_window = 0;  ///< octets
   std::uint32_t slow_start_threshold = 0;
-  std::uint32_t in_flight = 0;     ///< octets, as the sender estimates
-  std::uint32_t unsent = 0;        ///< octets written by the user and never sent
-  std::uint32_t unread = 0;        ///< octets received in order and not read by the user
-  std::uint64_t bytes_acked = 0;   ///< of ours, by the peer
+  std::uint32_t in_flight = 0;    ///< octets, as the sender estimates
+  std::uint32_t unsent = 0;       ///< octets written by the user and never sent
+  std::uint32_t unread = 0;       ///< octets received in order and not read by the user
+  std::uint64_t bytes_acked = 0;  ///< of ours, by the peer
   std::uint64_t bytes_received = 0;
   std::uint32_t segments_sent = 0;
   std::uint32_t segments_received = 0;

@@ -1,5 +1,5 @@
-// RACK (RFC 8985): a segment is lost when one sent well after it has arrived. With SACK only; without it, three duplicate
-// acknowledgments say so (RFC 5681 section 3.2), and acknowledgment.cpp looks after them.
+// RACK (RFC 8985): a segment is lost when one sent well after it has arrived. With SACK only; without it, three
+// duplicate acknowledgments say so (RFC 5681 section 3.2), and acknowledgment.cpp looks after them.
 #pragma once
 
 #include "stack/tcp/tcb.hpp"
@@ -12,7 +12,8 @@ bool echoes_last_transmission(const Tcb& tcb, const SentRecord& record, const wi
 /// A record was acknowledged or SACKed just now (section 6.2, steps 1 to 3).
 void rack_update(Tcb& tcb, const SentRecord& record, const wire::Segment& segment, Instant now);
 
-/// The peer reports a duplicate (RFC 2883): something was sent again too early, so be more patient (section 6.2 step 4).
+/// The peer reports a duplicate (RFC 2883): something was sent again too early, so be more patient (section 6.2 step
+/// 4).
 void rack_note_duplicate(Tcb& tcb);
 
 /// Marks what is lost by now, and arms the reordering timer for what may be soon (section 6.2, steps 4 and 5).

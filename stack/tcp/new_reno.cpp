@@ -18,7 +18,8 @@ class NewReno final : public CongestionControl {
     if (acked > 0) avoid_congestion(state, acked, sample.mss);
   }
 
-  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight, std::uint32_t mss) const override {
+  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight,
+                                     std::uint32_t mss) const override {
     state.acked = 0;
     return std::max(in_flight / 2, 2 * mss);
   }

@@ -86,9 +86,7 @@ class Output {
   }
 
  private:
-  [[nodiscard]] bool in_handshake() const {
-    return tcb_.state == State::syn_sent || tcb_.state == State::syn_received;
-  }
+  [[nodiscard]] bool in_handshake() const { return tcb_.state == State::syn_sent || tcb_.state == State::syn_received; }
 
   std::optional<Outgoing> handshake() {
     if (tcb_.syn_sent()) return std::nullopt;
@@ -219,8 +217,9 @@ class Output {
     return std::nullopt;
   }
 
-  // Deviation: RFC 9293 section 3.8.6.1 speaks of an octet of new text. This probe repeats an acknowledged sequence number
-  // without text, as deployed stacks do: any receiver must answer it with its window, and nothing can be half accepted.
+  // Deviation: RFC 9293 section 3.8.6.1 speaks of an octet of new text. This probe repeats an acknowledged sequence
+  // number without text, as deployed stacks do: any receiver must answer it with its window, and nothing can be half
+  // accepted.
   std::optional<Outgoing> window_probe() {
     if (!tcb_.probe_window) return std::nullopt;
     tcb_.probe_window = false;
@@ -291,8 +290,8 @@ class Output {
     return finished({.segment = segment});
   }
 
-  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees. A SYN that may have been lost for its offer goes again
-  // without one (section 6.1.1.1).
+  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees. A SYN that may have been lost for its offer goes
+  // again without one (section 6.1.1.1).
   wire::Flags ecn_setup(bool answers) {
     if (!answers && tcb_.retransmissions > 0) tcb_.ecn = false;
     if (!tcb_.ecn) return {};
@@ -330,15 +329,14 @@ wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
   add_timestamps(tcb, segment, now);
   if (tcb.selective_acks) {
     if (tcb.duplicate.left != tcb.duplicate.right) segment.options.sack.push_back(tcb.duplicate);
-    for (const wire::SackBlock& block : tcb.receive_queue.sack_blocks(env.blocks)) segment.options.sack.push_back(block);
+    for (const wire::SackBlock& block : tcb.receive_queue.sack_blocks(env.blocks))
+      segment.options.sack.push_back(block);
   }
   tcb.duplicate = {};
   return segment;
 }
 
-wire::Segment make_reset(const Tcb& tcb) {
-  return base_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack);
-}
+wire::Segment make_reset(const Tcb& tcb) { return base_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack); }
 
 bool window_update_is_due(const Tcb& tcb, const Environment& env) {
   // A closed window, or one that can be twice as large: waiting for the next acknowledgment would hold the peer up.

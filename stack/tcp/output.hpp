@@ -1,5 +1,5 @@
-// The one output function: what a connection sends next, from everything it owes (RFC 9293 sections 3.7.4, 3.8.3, 3.8.6).
-// Immediate replies to odd segments are not here: segment_arrives() returns those.
+// The one output function: what a connection sends next, from everything it owes (RFC 9293
+// sections 3.7.4, 3.8.3, 3.8.6). Immediate replies to odd segments are not here: segment_arrives() returns those.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Outgoing {
   std::uint32_t text_offset = 0;  ///< from the front of the send queue
   std::uint32_t text_size = 0;
   bool ecn_capable = false;  ///< its datagram carries ECT(0) (RFC 3168 section 5)
-  std::uint32_t mss = 0;  ///< where a device cuts it, when text_size is larger
+  std::uint32_t mss = 0;     ///< where a device cuts it, when text_size is larger
 };
 
 /// The next segment to send, in order of need: handshake, retransmission, new text and FIN, probes, acknowledgment.

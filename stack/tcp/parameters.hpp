@@ -23,11 +23,11 @@ struct Parameters {
   /// Most octets one connection may hold that are not acknowledged yet.
   std::uint32_t send_buffer = 1 << 20;
 
-  bool window_scaling = true;    ///< offer RFC 7323 window scaling
-  bool timestamps = true;        ///< offer RFC 7323 timestamps
-  bool selective_acks = true;    ///< offer RFC 2018 SACK
-  Ecn ecn = Ecn::answer;         ///< SHLD-8
-  bool no_delay = false;         ///< switch Nagle's algorithm off (MUST-17)
+  bool window_scaling = true;  ///< offer RFC 7323 window scaling
+  bool timestamps = true;      ///< offer RFC 7323 timestamps
+  bool selective_acks = true;  ///< offer RFC 2018 SACK
+  Ecn ecn = Ecn::answer;       ///< SHLD-8
+  bool no_delay = false;       ///< switch Nagle's algorithm off (MUST-17)
 
   CongestionAlgorithm congestion = CongestionAlgorithm::cubic;  ///< MAY-18
   /// Segments in the initial window (RFC 6928).
@@ -43,19 +43,20 @@ struct Parameters {
   /// In-order segments answered at once when a connection is young, so that the peer's slow start is not held up.
   std::uint8_t quick_acks = 16;
 
-  /// R2 (RFC 9293 section 3.8.3): text or FIN unacknowledged for this long ends the connection (SHLD-11: 100 s or more).
+  /// R2 (RFC 9293 section 3.8.3): text or FIN unacknowledged for this long ends the connection (SHLD-11: 100 s or
+  /// more).
   Duration user_timeout = seconds{180};
   /// R2 for a SYN (MUST-23: 3 minutes or more).
   Duration syn_timeout = seconds{180};
   /// How long a connection that a peer opened may stay half-open.
   Duration half_open_timeout = seconds{60};
-  /// Why: RFC 9293 puts MSL at two minutes; networks of today hold no segment that long, and 2 MSL of one minute is what
-  /// Linux waits. A deployment that knows better says so here.
+  /// Why: RFC 9293 puts MSL at two minutes; networks of today hold no segment that long, and 2 MSL of one minute is
+  /// what Linux waits. A deployment that knows better says so here.
   Duration msl = seconds{30};
   /// How long a connection whose user has gone waits in FIN-WAIT-2 for the peer's FIN.
   Duration fin_wait_2_timeout = seconds{60};
 
-  bool keep_alive = false;                      ///< MUST-25: off by default
+  bool keep_alive = false;                           ///< MUST-25: off by default
   Duration keep_alive_idle = std::chrono::hours{2};  ///< MUST-28
   Duration keep_alive_interval = seconds{75};
   std::uint8_t keep_alive_probes = 9;

@@ -13,7 +13,8 @@ constexpr std::uint16_t least_path_mtu = 552;
 constexpr std::array<std::uint16_t, 8> plateaus{32'000, 17'914, 8'166, 4'352, 2'002, 1'492, 1'006, least_path_mtu};
 
 std::uint16_t plateau_below(std::uint16_t mtu) {
-  const auto lower = std::find_if(plateaus.begin(), plateaus.end(), [&](std::uint16_t plateau) { return plateau < mtu; });
+  const auto lower =
+      std::find_if(plateaus.begin(), plateaus.end(), [&](std::uint16_t plateau) { return plateau < mtu; });
   return lower == plateaus.end() ? least_path_mtu : *lower;
 }
 

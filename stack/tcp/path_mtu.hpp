@@ -1,5 +1,5 @@
-// The path's MTU (RFC 1191), learnt from ICMP that is believed only about text in flight (RFC 5927 section 7), and, where
-// ICMP never comes, from full segments that are lost again and again (RFC 2923 section 2.1).
+// The path's MTU (RFC 1191), learnt from ICMP that is believed only about text in flight (RFC 5927 section 7), and,
+// where ICMP never comes, from full segments that are lost again and again (RFC 2923 section 2.1).
 #pragma once
 
 #include "stack/tcp/tcb.hpp"

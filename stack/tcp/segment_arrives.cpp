@@ -181,16 +181,15 @@ class SegmentArrives {
     return false;
   }
 
-  // The four cases of Table 6, and the allowance for a closed window: at its edge ACK, URG and RST still count (MUST-66).
+  // The four cases of Table 6, and the allowance for a closed window: at its edge ACK, URG and RST still count
+  // (MUST-66).
   [[nodiscard]] bool is_acceptable() const {
     if (seg_.length() == 0) return tcb_.rcv.wnd == 0 ? seg_.seq == tcb_.rcv.nxt : is_in_window(seg_.seq);
     if (tcb_.rcv.wnd == 0) return seg_.seq == tcb_.rcv.nxt;
     return is_in_window(seg_.seq) || is_in_window(seg_.seq + seg_.length() - 1);
   }
 
-  [[nodiscard]] bool is_in_window(SeqNum seq) const {
-    return tcb_.rcv.nxt <= seq && seq < tcb_.rcv.nxt + tcb_.rcv.wnd;
-  }
+  [[nodiscard]] bool is_in_window(SeqNum seq) const { return tcb_.rcv.nxt <= seq && seq < tcb_.rcv.nxt + tcb_.rcv.wnd; }
 
   bool answer_unacceptable() {
     if (seg_.rst()) return false;
@@ -268,8 +267,8 @@ class SegmentArrives {
   // --- Seventh and eighth step, in parts.
 
   [[nodiscard]] bool may_receive() const {
-    return tcb_.state == State::syn_received || tcb_.state == State::established ||
-           tcb_.state == State::fin_wait_1 || tcb_.state == State::fin_wait_2;
+    return tcb_.state == State::syn_received || tcb_.state == State::established || tcb_.state == State::fin_wait_1 ||
+           tcb_.state == State::fin_wait_2;
   }
 
   // SHLD-3: text for a user who has gone is lost, and the peer must not believe otherwise.

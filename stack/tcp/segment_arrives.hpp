@@ -14,7 +14,8 @@ namespace backstop::tcp {
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now);
 
-/// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN is kept.
+/// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN is
+/// kept.
 void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, const wire::Segment& syn,
                     Environment& env, Instant now);
 

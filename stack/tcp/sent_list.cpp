@@ -8,13 +8,12 @@ SentPool::SentPool(std::uint32_t count, std::uint32_t connections, std::pmr::mem
     : memory_(memory),
       count_(count),
       without_record_(connections),
-      records_(static_cast<SentRecord*>(memory.allocate(std::size_t{count} * sizeof(SentRecord), alignof(SentRecord)))) {
+      records_(
+          static_cast<SentRecord*>(memory.allocate(std::size_t{count} * sizeof(SentRecord), alignof(SentRecord)))) {
   assert(count >= connections);
 }
 
-SentPool::~SentPool() {
-  memory_.deallocate(records_, std::size_t{count_} * sizeof(SentRecord), alignof(SentRecord));
-}
+SentPool::~SentPool() { memory_.deallocate(records_, std::size_t{count_} * sizeof(SentRecord), alignof(SentRecord)); }
 
 RecordId SentPool::take(bool first) {
   if (!first && count_ - in_use_ <= without_record_) return no_record;

@@ -16,9 +16,9 @@ using RecordId = std::uint32_t;
 inline constexpr RecordId no_record = 0xffff'ffff;
 
 struct SentRecord {
-  Instant sent_at;        ///< of the last transmission
+  Instant sent_at;  ///< of the last transmission
   SeqNum seq;
-  SeqNum end;             ///< behind the last octet
+  SeqNum end;  ///< behind the last octet
   RecordId next = no_record;
   bool sacked : 1 = false;         ///< the peer has it, out of order
   bool lost : 1 = false;           ///< deemed lost and not sent again since

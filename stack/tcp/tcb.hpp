@@ -8,7 +8,8 @@
 //   1 acknowledged  2 in flight                1 acknowledged  2 may arrive
 //   3 may be sent   4 not yet                  3 not yet
 //
-// It is data; the events of section 3.10 are functions on it, a file each: segment_arrives, output, timeouts, user_calls.
+// It is data; the events of section 3.10 are functions on it, a file each: segment_arrives, output, timeouts,
+// user_calls.
 #pragma once
 
 #include <algorithm>
@@ -75,9 +76,9 @@ struct Tcb {
     SeqNum nxt;
     std::uint32_t wnd = 0;  ///< from nxt to the right edge that the peer was told
     SeqNum irs;
-    SeqNum up;      ///< behind the urgent octets, when urgent is set
-    SeqNum fin;     ///< where the peer's FIN stands, when fin_known is set
-    SeqNum acked;   ///< RCV.NXT of the last segment sent: what the peer knows of
+    SeqNum up;     ///< behind the urgent octets, when urgent is set
+    SeqNum fin;    ///< where the peer's FIN stands, when fin_known is set
+    SeqNum acked;  ///< RCV.NXT of the last segment sent: what the peer knows of
     std::uint8_t scale = 0;
   } rcv;
 
@@ -88,27 +89,27 @@ struct Tcb {
   bool timestamps : 1 = false;
   bool selective_acks : 1 = false;
   bool window_scaling : 1 = false;
-  bool passive : 1 = false;        ///< opened by the peer's SYN (MUST-11)
+  bool passive : 1 = false;  ///< opened by the peer's SYN (MUST-11)
   bool ecn : 1 = false;
   bool no_delay : 1 = false;
-  bool fin_queued : 1 = false;     ///< the user has closed: FIN follows the last text
+  bool fin_queued : 1 = false;  ///< the user has closed: FIN follows the last text
   bool fin_sent : 1 = false;
   bool fin_acked : 1 = false;
   bool fin_known : 1 = false;
-  bool fin_received : 1 = false;   ///< and everything before it
+  bool fin_received : 1 = false;  ///< and everything before it
   bool urgent : 1 = false;
-  bool attached : 1 = false;       ///< a user or a listener holds it
-  bool probe_window : 1 = false;   ///< the persist timer has fired
-  bool probe_alive : 1 = false;    ///< the keep-alive timer has fired
-  bool probe_loss : 1 = false;     ///< the loss probe timer has fired
-  bool probe_out : 1 = false;      ///< a loss probe is not acknowledged yet: probe_end
-  bool probe_repeats : 1 = false;  ///< and it was a retransmission
-  bool may_undo : 1 = false;       ///< the loss that was reacted to may turn out not to have been one
+  bool attached : 1 = false;         ///< a user or a listener holds it
+  bool probe_window : 1 = false;     ///< the persist timer has fired
+  bool probe_alive : 1 = false;      ///< the keep-alive timer has fired
+  bool probe_loss : 1 = false;       ///< the loss probe timer has fired
+  bool probe_out : 1 = false;        ///< a loss probe is not acknowledged yet: probe_end
+  bool probe_repeats : 1 = false;    ///< and it was a retransmission
+  bool may_undo : 1 = false;         ///< the loss that was reacted to may turn out not to have been one
   bool fragmentable : 1 = false;     ///< the path's MTU is so small that routers shall cut our packets (no DF)
   bool echo_congestion : 1 = false;  ///< ECE on what we send, until the peer's CWR
   bool window_reduced : 1 = false;   ///< CWR on the next new text
-  bool writer_waits : 1 = false;   ///< a write found no room: tell when there is
-  bool cwnd_limited : 1 = false;   ///< the congestion window held output back since the last ACK
+  bool writer_waits : 1 = false;     ///< a write found no room: tell when there is
+  bool cwnd_limited : 1 = false;     ///< the congestion window held output back since the last ACK
   bool ever_established : 1 = false;
   bool reordering_seen : 1 = false;  ///< RFC 8985 section 6.2 step 3
 
@@ -116,12 +117,12 @@ struct Tcb {
   AckOwed ack_owed = AckOwed::no;
   Timer timer = Timer::off;
   Recovery recovery = Recovery::open;
-  std::uint8_t backoff = 0;             ///< times the RTO was doubled
+  std::uint8_t backoff = 0;  ///< times the RTO was doubled
   std::uint8_t quick_acks = 0;
-  std::uint8_t keep_alive_probes = 0;   ///< unanswered
+  std::uint8_t keep_alive_probes = 0;  ///< unanswered
   std::uint8_t duplicate_acks = 0;
-  std::optional<Error> error;           ///< what ended the connection
-  std::optional<Error> soft_error;      ///< what ICMP last said of the path (MUST-47)
+  std::optional<Error> error;       ///< what ended the connection
+  std::optional<Error> soft_error;  ///< what ICMP last said of the path (MUST-47)
 
   // Timestamps (RFC 7323).
   std::uint32_t ts_offset = 0;
@@ -132,36 +133,36 @@ struct Tcb {
   CongestionState congestion;
 
   // Loss recovery: RFC 8985 (RACK), RFC 6937 (PRR), RFC 6582 (NewReno, without SACK).
-  SeqNum recovery_point;              ///< SND.NXT when recovery began
-  Instant rack_sent_at{};             ///< of the latest-sent segment known to have arrived
+  SeqNum recovery_point;   ///< SND.NXT when recovery began
+  Instant rack_sent_at{};  ///< of the latest-sent segment known to have arrived
   SeqNum rack_end;
-  SeqNum rack_highest;                ///< the highest sequence number known to have arrived
+  SeqNum rack_highest;  ///< the highest sequence number known to have arrived
   Duration rack_rtt{};
-  std::uint32_t reno_sacked = 0;      ///< octets that duplicate ACKs say have left, without SACK
-  SeqNum ecn_point;                   ///< SND.NXT at the last reaction to ECE: one for each window of text
-  SeqNum probe_end;                   ///< SND.NXT when the loss probe was sent (RFC 8985 section 7.4)
-  std::uint32_t undo_timestamp = 0;   ///< our clock when the first retransmission went out (RFC 3522)
-  std::uint32_t undo_cwnd = 0;        ///< octets: what to go back to
+  std::uint32_t reno_sacked = 0;     ///< octets that duplicate ACKs say have left, without SACK
+  SeqNum ecn_point;                  ///< SND.NXT at the last reaction to ECE: one for each window of text
+  SeqNum probe_end;                  ///< SND.NXT when the loss probe was sent (RFC 8985 section 7.4)
+  std::uint32_t undo_timestamp = 0;  ///< our clock when the first retransmission went out (RFC 3522)
+  std::uint32_t undo_cwnd = 0;       ///< octets: what to go back to
   std::uint32_t undo_ssthresh = 0;
   SeqNum reordering_round;            ///< a duplicate report widens the reordering window once before this is passed
   std::uint8_t reordering_steps = 1;  ///< the reordering window in quarters of the smallest RTT
   std::uint8_t reordering_lasts = 0;  ///< recoveries until it is one quarter again
   std::uint32_t prr_delivered = 0;
   std::uint32_t prr_out = 0;
-  std::uint32_t prr_flight = 0;       ///< RecoverFS
+  std::uint32_t prr_flight = 0;  ///< RecoverFS
 
-  wire::SackBlock duplicate{};        ///< a duplicate arrival to report first (RFC 2883), when it is not empty
+  wire::SackBlock duplicate{};  ///< a duplicate arrival to report first (RFC 2883), when it is not empty
 
   SendQueue send_queue;
   SentList sent;
   ReceiveQueue receive_queue;
 
-  Instant timer_at = never;          ///< of `timer`
+  Instant timer_at = never;  ///< of `timer`
   Instant delayed_ack_at = never;
-  Instant slow_at = never;           ///< keep-alive, half-open or FIN-WAIT-2, by state
-  Instant progress_at{};             ///< when the peer last acknowledged something, or had nothing to acknowledge
-  Instant heard_at{};                ///< when the last segment arrived
-  Instant sent_at{};                 ///< when text was last sent
+  Instant slow_at = never;              ///< keep-alive, half-open or FIN-WAIT-2, by state
+  Instant progress_at{};                ///< when the peer last acknowledged something, or had nothing to acknowledge
+  Instant heard_at{};                   ///< when the last segment arrived
+  Instant sent_at{};                    ///< when text was last sent
   Instant challenged_at = immediately;  ///< when an unacceptable segment was last answered
 
   Readiness news;
@@ -201,7 +202,6 @@ struct Tcb {
     const std::uint32_t path = path_mtu - std::uint32_t{wire::ipv4_header_size + wire::tcp_header_size};
     return std::min<std::uint32_t>(peer_mss, path) - (timestamps ? 12u : 0u);
   }
-
 };
 
 }  // namespace backstop::tcp

@@ -20,7 +20,8 @@ Duration backed_off_rto(const Tcb& tcb, const Environment& env) {
 
 Duration patience_without_progress(const Tcb& tcb, const Environment& env) {
   if (tcb.state == State::syn_sent) return env.parameters.syn_timeout;
-  if (tcb.state == State::syn_received) return tcb.passive ? env.parameters.half_open_timeout : env.parameters.syn_timeout;
+  if (tcb.state == State::syn_received)
+    return tcb.passive ? env.parameters.half_open_timeout : env.parameters.syn_timeout;
   return env.parameters.user_timeout;
 }
 
@@ -88,7 +89,8 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
 // MUST-26: only when nothing is outstanding and nothing was heard for the interval.
 void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
   const Parameters& parameters = env.parameters;
-  const Instant due = tcb.heard_at + parameters.keep_alive_idle + tcb.keep_alive_probes * parameters.keep_alive_interval;
+  const Instant due =
+      tcb.heard_at + parameters.keep_alive_idle + tcb.keep_alive_probes * parameters.keep_alive_interval;
   if (now < due || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
   if (tcb.keep_alive_probes >= parameters.keep_alive_probes) return fail(tcb, env, Error::user_timeout);
   ++tcb.keep_alive_probes;

@@ -9,7 +9,8 @@
 namespace backstop::tcp {
 
 /// OPEN, active: SYN-SENT; the SYN comes from output().
-void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now);
+void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env,
+                   Instant now);
 
 /// SEND in two halves: room to write into, and the octets that were written there.
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env);

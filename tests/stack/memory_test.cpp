@@ -54,10 +54,13 @@ TEST_CASE("memory: whoever must answer to read on finds room though what arrived
 }
 
 TEST_CASE("memory: a writer who found the pool empty is told when others have made room") {
-  TwoHosts hosts{{.delay = 1ms}, 1, [](Config& config) {
+  TwoHosts hosts{{.delay = 1ms},
+                 1,
+                 [](Config& config) {
                    config.blocks = 8;
                    config.block_size = 1024;
-                 }, {}};
+                 },
+                 {}};
   auto greedy = hosts.connect(80);
   auto starved = hosts.connect(81);
   std::array<std::byte, 16'384> text{};
@@ -68,7 +71,8 @@ TEST_CASE("memory: a writer who found the pool empty is told when others have ma
   bool told = false;
   hosts.link.run_until(
       [&] {
-        while (const auto event = hosts.first.next_event()) told = told || (event->id == starved.first.id() && event->what.writable);
+        while (const auto event = hosts.first.next_event())
+          told = told || (event->id == starved.first.id() && event->what.writable);
         return told;
       },
       10s);

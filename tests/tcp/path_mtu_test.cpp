@@ -75,7 +75,8 @@ TEST_CASE("path MTU: full segments that vanish without a word become smaller") {
   CHECK(t.stream().info().mss < 1460);
 }
 
-TEST_CASE("ICMP: what is said of an established connection's path is a hint, and no more", "[MUST-47][MUST-56][SHLD-25]") {
+TEST_CASE("ICMP: what is said of an established connection's path is a hint, and no more",
+          "[MUST-47][MUST-56][SHLD-25]") {
   Scenario t;
   t.establish();
   t.write(100);
