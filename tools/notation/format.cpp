@@ -103,9 +103,12 @@ bool quotes_a_packet(IcmpType type) {
 
 }  // namespace
 
+bool is_zero_by_rule(const wire::Segment& segment) {
+  return segment.rst() && segment.has_ack() && segment.seq.value() == 0;
+}
+
 std::uint32_t relative_seq(const wire::Segment& segment, Relative relative) {
-  const bool zero_by_rule = segment.rst() && segment.has_ack() && segment.seq.value() == 0;
-  return zero_by_rule ? 0 : segment.seq - relative.isn;
+  return is_zero_by_rule(segment) && segment.seq < relative.isn ? 0 : segment.seq - relative.isn;
 }
 
 std::uint32_t relative_ack(const wire::Segment& segment, Relative relative) { return segment.ack - relative.peer_isn; }

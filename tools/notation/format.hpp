@@ -25,8 +25,10 @@ struct Relative {
   friend bool operator==(const Relative&, const Relative&) = default;
 };
 
-/// SEG.SEQ as a line writes it. The RST,ACK to a segment without ACK has the number zero by rule (RFC 9293 section
-/// 3.10.7.1), which is no point of the sender's sequence space; it stays zero.
+/// The RST,ACK to a segment without ACK has the number zero by rule (RFC 9293 section 3.10.7.1), which is no point of
+/// the sender's sequence space. It looks like a RST,ACK of a connection whose numbers have just wrapped.
+bool is_zero_by_rule(const wire::Segment& segment);
+/// SEG.SEQ as a line writes it. What is zero by rule stays zero, unless it may lie ahead of the ISN.
 std::uint32_t relative_seq(const wire::Segment& segment, Relative relative);
 /// SEG.ACK as a line writes it.
 std::uint32_t relative_ack(const wire::Segment& segment, Relative relative);

@@ -74,7 +74,8 @@ void compare_quotation(Comparison& compare, const IcmpPattern& pattern, Bytes qu
 std::vector<std::string> differences(const SegmentPattern& pattern, const wire::Segment& segment, Relative relative) {
   Comparison compare;
   compare.text("control bits", format(pattern.flags), format(segment.flags));
-  if (pattern.seq) {
+  const bool zero_by_rule = is_zero_by_rule(segment) && pattern.seq == 0u;
+  if (pattern.seq && !zero_by_rule) {
     compare.text("seq", format_range(*pattern.seq, pattern.text_size.value_or(0)),
                  format_range(relative_seq(segment, relative), segment.text.size()));
   }
