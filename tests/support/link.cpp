@@ -147,6 +147,7 @@ std::string_view Link::fate(Way way, const Packet& bytes, Offload offload) {
     if (datagram->header.protocol == wire::protocol_tcp) {
       if (const auto segment = wire::parse_segment(*datagram, offload)) {
         passing.segment = *segment;
+        story_.origins().learn(passing.ip.source, passing.ip.destination, *segment);
         passing.relative = story_.origins().of({passing.ip.source, segment->source_port},
                                                {passing.ip.destination, segment->destination_port});
       }

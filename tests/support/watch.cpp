@@ -1,9 +1,19 @@
 #include "tests/support/watch.hpp"
 
+#include <algorithm>
+
 namespace backstop::test {
 namespace {
 
 constexpr std::uint16_t default_mss = 536;  // MUST-15
+// Why: an MSS of nothing but options would never make progress, so smaller offers are taken as this.
+constexpr std::uint16_t least_mss = 48;
+
+// What text and options of one segment may come to, by the MSS option of the peer's SYN.
+std::uint32_t allowed_by(const wire::TcpOptions& syn) {
+  const std::uint16_t mss = syn.mss.value_or(default_mss);
+  return mss == 0 ? default_mss : std::max(mss, least_mss);
+}
 
 std::string check_syn_options(const wire::Segment& segment) {
   if (segment.syn()) return {};
@@ -82,7 +92,7 @@ std::string Watch::check_size(const Conversation& both, const wire::Segment& seg
   if (both.peers.right_edge && end > *both.peers.right_edge && size > 1) return "text beyond the peer's window";
   const std::uint32_t piece = offload.gso_size > 0 ? offload.gso_size : size;
   const auto options = static_cast<std::uint32_t>(wire::options_size(segment.options));
-  if (both.peers.syn_seen && piece + options > both.peers.syn_options.mss.value_or(default_mss)) {
+  if (both.peers.syn_seen && piece + options > allowed_by(both.peers.syn_options)) {
     return "more text than the peer's MSS less the options (MUST-16)";
   }
   if (piece + options + wire::tcp_header_size + wire::ipv4_header_size > mtu_) return "a packet larger than the MTU";
