@@ -125,17 +125,21 @@ class Output {
 
   std::optional<Outgoing> repeat_last() {
     const SentRecord& tail = env_.sent[tcb_.sent.tail()];
-    const bool long_text = tail.length() > tcb_.mss();
-    if (long_text) tcb_.sent.split(env_.sent, tcb_.sent.tail(), tail.end - tcb_.mss());
+    const std::uint32_t most = longest_up_to(tail.end);
+    if (tail.length() > most) tcb_.sent.split(env_.sent, tcb_.sent.tail(), tail.end - most);
     return resend(tcb_.sent.tail());
   }
 
   // A record may span more than a packet: it was cut by the device, or the path's MTU has shrunk.
   void cut_to_one_packet(RecordId id) {
     const SentRecord& record = env_.sent[id];
-    const std::uint32_t most = tcb_.mss();
-    if (record.length() > most && record.seq != tcb_.snd.iss) tcb_.sent.split(env_.sent, id, record.seq + most);
+    if (record.length() <= longest_up_to(record.end) || record.seq == tcb_.snd.iss) return;
+    tcb_.sent.split(env_.sent, id, record.seq + tcb_.mss());
   }
+
+  /// What one packet that ends at `end` covers at most: FIN takes a sequence number, but none of the MSS.
+  [[nodiscard]] std::uint32_t longest_up_to(SeqNum end) const { return tcb_.mss() + (is_behind_fin(end) ? 1u : 0u); }
+  [[nodiscard]] bool is_behind_fin(SeqNum end) const { return tcb_.fin_sent && end == tcb_.queue_end() + 1; }
 
   [[nodiscard]] bool congestion_window_allows() const { return tcb_.in_flight() < tcb_.congestion.cwnd; }
 
@@ -258,7 +262,7 @@ class Output {
   Outgoing make(SeqNum seq, SeqNum end) {
     if (seq == tcb_.snd.iss) return make_syn();
     const SeqNum start = tcb_.queue_start();
-    const bool fin = tcb_.fin_sent && end == tcb_.queue_end() + 1;
+    const bool fin = is_behind_fin(end);
     Outgoing out{.segment = make_ack(tcb_, env_, now_), .text_offset = seq - start};
     out.segment.seq = seq;
     out.segment.options.sack = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
