@@ -150,7 +150,8 @@ void watch_idle(Tcb& tcb, const Environment& env, Instant now) {
   if (tcb.state == State::fin_wait_2 && !tcb.attached) {
     tcb.slow_at = now + parameters.fin_wait_2_timeout;
   } else if (parameters.keep_alive) {
-    tcb.slow_at = std::max(now, tcb.heard_at) + parameters.keep_alive_idle;
+    const Instant due = tcb.heard_at + parameters.keep_alive_idle;
+    tcb.slow_at = due > now ? due : now + parameters.keep_alive_idle;
   }
 }
 
