@@ -12,7 +12,12 @@ namespace {
 class Acknowledgment {
  public:
   Acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now)
-      : tcb_(tcb), segment_(segment), env_(env), now_(now), flight_before_(tcb.in_flight()) {}
+      : tcb_(tcb),
+        segment_(segment),
+        env_(env),
+        now_(now),
+        flight_before_(tcb.in_flight()),
+        outstanding_before_(tcb.outstanding()) {}
 
   void process() {
     const bool duplicate = is_duplicate();
@@ -120,7 +125,7 @@ class Acknowledgment {
     const bool harmless = !tcb_.probe_repeats || reports_duplicate_ || duplicate;
     const bool repaired = tcb_.timestamps ? latest_resent_ != immediately : segment_.ack > tcb_.probe_end;
     if (harmless || repaired || tcb_.timestamps) tcb_.probe_out = false;
-    if (!harmless && repaired) reduce_once(tcb_, flight_before_);
+    if (!harmless && repaired) reduce_once(tcb_, outstanding_before_);
   }
 
   void mark_sacked(const wire::SackBlock& block) {
@@ -184,12 +189,15 @@ class Acknowledgment {
   }
 
   void adjust_congestion_window() {
-    if (tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.recovery_point) leave_recovery(tcb_);
+    const bool ends = tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.recovery_point;
+    // RFC 6582 section 3.2 step 3: the ACK that ends fast recovery only takes the window down to ssthresh.
+    const bool ends_fast_recovery = ends && tcb_.recovery == Recovery::recovery;
+    if (ends) leave_recovery(tcb_);
     react_to_congestion_echo();
-    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, flight_before_, now_);
+    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, outstanding_before_, now_);
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
-    } else if (acked_ > 0 && was_limited_by_cwnd()) {
+    } else if (acked_ > 0 && !ends_fast_recovery && was_limited_by_cwnd()) {
       congestion_control(tcb_.algorithm).on_ack(tcb_.congestion, sample());
     }
     tcb_.cwnd_limited = false;
@@ -233,7 +241,8 @@ class Acknowledgment {
   const wire::Segment& segment_;
   Environment& env_;
   Instant now_;
-  std::uint32_t flight_before_;
+  std::uint32_t flight_before_;          // as the sender estimates, losses and SACKed octets taken off
+  std::uint32_t outstanding_before_;     // RFC 5681's FlightSize
   std::uint32_t acked_ = 0;              // octets of text newly acknowledged
   std::uint32_t delivered_ = 0;          // octets newly known to have arrived, SACKed ones included
   Instant latest_sent_ = immediately;    // of the records acknowledged that were sent once

@@ -55,8 +55,8 @@ class CongestionControl {
  public:
   /// New text was acknowledged while the window was what limited the sender.
   virtual void on_ack(CongestionState& state, const AckSample& sample) const = 0;
-  /// The slow start threshold after a loss with `in_flight` octets out.
-  virtual std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight,
+  /// The slow start threshold after a loss with `flight_size` octets unacknowledged (RFC 5681).
+  virtual std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t flight_size,
                                              std::uint32_t mss) const = 0;
   /// Nothing was sent for `idle`: time in which the window could not have been tested.
   virtual void after_idle(CongestionState& state, Duration idle) const = 0;

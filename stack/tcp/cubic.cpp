@@ -100,7 +100,7 @@ class Cubic final : public CongestionControl {
   }
 
   // Section 4.6 and 4.7, fast convergence.
-  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight,
+  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t flight_size,
                                      std::uint32_t mss) const override {
     CubicEpoch& epoch = state.cubic;
     epoch.cwnd_prior = state.cwnd;
@@ -108,7 +108,7 @@ class Cubic final : public CongestionControl {
                       ? static_cast<std::uint32_t>(std::uint64_t{state.cwnd} * (10 + beta_tenths) / 20)
                       : state.cwnd;
     epoch.start = immediately;
-    const auto reduced = static_cast<std::uint32_t>(std::uint64_t{in_flight} * beta_tenths / 10);
+    const auto reduced = static_cast<std::uint32_t>(std::uint64_t{flight_size} * beta_tenths / 10);
     return std::max(reduced, 2 * mss);
   }
 

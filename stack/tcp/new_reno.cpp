@@ -18,10 +18,10 @@ class NewReno final : public CongestionControl {
     if (acked > 0) avoid_congestion(state, acked, sample.mss);
   }
 
-  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t in_flight,
+  std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t flight_size,
                                      std::uint32_t mss) const override {
     state.acked = 0;
-    return std::max(in_flight / 2, 2 * mss);
+    return std::max(flight_size / 2, 2 * mss);
   }
 
   void after_idle(CongestionState&, Duration) const override {}

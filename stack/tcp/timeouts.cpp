@@ -36,10 +36,9 @@ void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
 }
 
 void reordering_timeout(Tcb& tcb, Environment& env, Instant now) {
-  const std::uint32_t in_flight = tcb.in_flight();
   arm_retransmission(tcb, env, now);
   if (!rack_detect_loss(tcb, env, now) || tcb.recovery != Recovery::open) return;
-  enter_recovery(tcb, in_flight, now);
+  enter_recovery(tcb, tcb.outstanding(), now);
   reduce_proportionally(tcb, 0, false);
 }
 
