@@ -149,9 +149,13 @@ class Acknowledgment {
     return true;
   }
 
+  // Deviation: RFC 9293 section 3.10.7.4 tells old windows by WL1 and WL2 alone. A retransmission has an old number and
+  // yet, when it acknowledges something new, the newest window; without that, SND.UNA would carry the old one past the
+  // edge that the peer offered.
   void update_window() {
     const bool newer = tcb_.snd.wl1 < segment_.seq || (tcb_.snd.wl1 == segment_.seq && tcb_.snd.wl2 <= segment_.ack);
-    if (segment_.ack >= tcb_.snd.una && newer) set_send_window(tcb_, segment_);
+    const bool advanced = tcb_.outstanding() < outstanding_before_;
+    if (segment_.ack >= tcb_.snd.una && (newer || advanced)) set_send_window(tcb_, segment_);
   }
 
   // Probes that are answered keep a connection with a closed window open (MUST-37).
