@@ -182,14 +182,17 @@ class SegmentArrives {
   }
 
   // The four cases of Table 6, and the allowance for a closed window: at its edge ACK, URG and RST still count
-  // (MUST-66).
+  // (MUST-66). Deviation: an empty segment at the right edge is acceptable too. A peer that has filled our window while
+  // its first segment was lost has no other number for its acknowledgments, and they must not be lost with it.
   [[nodiscard]] bool is_acceptable() const {
-    if (seg_.length() == 0) return tcb_.rcv.wnd == 0 ? seg_.seq == tcb_.rcv.nxt : is_in_window(seg_.seq);
+    if (seg_.length() == 0) return is_in_window(seg_.seq) || (seg_.seq == right_edge() && may_stand_at_edge());
     if (tcb_.rcv.wnd == 0) return seg_.seq == tcb_.rcv.nxt;
     return is_in_window(seg_.seq) || is_in_window(seg_.seq + seg_.length() - 1);
   }
 
-  [[nodiscard]] bool is_in_window(SeqNum seq) const { return tcb_.rcv.nxt <= seq && seq < tcb_.rcv.nxt + tcb_.rcv.wnd; }
+  [[nodiscard]] SeqNum right_edge() const { return tcb_.rcv.nxt + tcb_.rcv.wnd; }
+  [[nodiscard]] bool may_stand_at_edge() const { return !seg_.rst() || tcb_.rcv.wnd == 0; }
+  [[nodiscard]] bool is_in_window(SeqNum seq) const { return tcb_.rcv.nxt <= seq && seq < right_edge(); }
 
   bool answer_unacceptable() {
     if (seg_.rst()) return false;
