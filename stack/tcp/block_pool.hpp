@@ -25,8 +25,10 @@ class BlockPool {
   /// The same for text that arrives: the last eighth is left to text that leaves. Why: a user who answers what he reads
   /// could never answer, and so never read on, if what arrives were allowed to take every block.
   BlockId take_for_arrival() { return available() > reserve() ? take() : no_block; }
-  /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some.
-  [[nodiscard]] bool is_scarce() const { return available() <= reserve() / 2; }
+  /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some. Why that is
+  /// before arrivals must stop: were all blocks full of text to send, what arrives would find no place, and two such
+  /// stacks would wait for each other for ever.
+  [[nodiscard]] bool is_scarce() const { return available() <= 2 * reserve(); }
   void give_back(BlockId block);
 
   [[nodiscard]] std::byte* data(BlockId block) { return data_ + std::size_t{block} * block_size_; }
