@@ -52,7 +52,10 @@ TEST_CASE("Kernel client: a port without a listener refuses", "[kernel][3.10.7.1
     served.start();
     for (const std::uint16_t port : std::initializer_list<std::uint16_t>{1, 8, 80, 65535})
       CHECK(connect_to({stack_address, port}).error == ECONNREFUSED);
-    CHECK(connect_to({stack_address, 7}).error == 0);
+    // The kernel calls it connected before the stack has its ACK; text that came back says that both do.
+    const Connection open = connect_to({stack_address, 7});
+    CHECK(open.error == 0);
+    CHECK(transfer(open.socket, {.send = 1, .is_right = {}, .receive = {}}).ended);
     served.stop();
     CHECK(served.stack().statistics().connections_established == 1);
     CHECK(served.stack().statistics().resets_sent == 4);
