@@ -113,7 +113,7 @@ TEST_CASE("Fallback: a SYN that offers ECN is a SYN", "[fallback-18]") {
   Calls calls;
   const auto handle = b.fallback.register_handler(accepting(calls));
   b.t.inject("SEW 0:0(0) win 65535 <mss 1460>");
-  b.t.expect("S. 0:0(0) ack 1");
+  b.t.expect("S.E 0:0(0) ack 1");
   REQUIRE(calls.count() == 1);
   CHECK(calls.asked[0].offers_ecn());
 }
