@@ -52,7 +52,7 @@ class [[nodiscard]] Watch {
 class [[nodiscard]] Timer {
  public:
   Timer() = default;
-  Timer(Timer&& other) noexcept : loop_(std::exchange(other.loop_, nullptr)), key_(other.key_) {}
+  Timer(Timer&& other) noexcept : loop_(std::exchange(other.loop_, nullptr)), key_(std::move(other.key_)) {}
   Timer& operator=(Timer&& other) noexcept;
   ~Timer() { cancel(); }
 
