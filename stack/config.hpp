@@ -11,6 +11,12 @@
 
 namespace backstop {
 
+/// How many packets of a kind may be sent; 0 a second: any number.
+struct RateLimit {
+  std::uint32_t per_second = 0;
+  std::uint32_t burst = 1;  ///< at once, after a pause
+};
+
 struct Config {
   Ipv4Address address;  ///< our address
   /// Prefix length of our network, to know its broadcast address; 32 when there is none.
@@ -31,6 +37,11 @@ struct Config {
   std::uint32_t block_size = 4096;
   /// Segments that answer at once (RST, challenge and duplicate ACKs) wait in a queue of this many.
   std::uint32_t reply_queue = 1024;
+  /// RSTs to segments that belong to no connection. Why: a scan of all ports at once is answered in full, while a flood
+  /// is not sent back at its own rate.
+  RateLimit resets{10'000, 65'536};
+  /// ICMP errors. Why: what Linux allows (icmp_msgs_per_sec, icmp_msgs_burst).
+  RateLimit icmp_errors{1000, 50};
   /// Datagrams being reassembled at a time.
   std::uint32_t max_reassemblies = 4;
   /// Octets for the frames of coroutines (stack/coroutine.hpp); 0 when they are not used.

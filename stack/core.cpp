@@ -57,6 +57,8 @@ Core::Core(const Config& config, std::pmr::memory_resource& memory)
       taps_(&memory),
       replies_(config.reply_queue, memory),
       icmp_replies_(icmp_queue_size, memory),
+      reset_limiter_(config.resets),
+      icmp_limiter_(config.icmp_errors),
       pieces_(most_pieces(config), &memory) {
   bound_.reserve(config.max_listeners);
   taps_.resize(config.max_taps);

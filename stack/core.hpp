@@ -13,6 +13,7 @@
 #include "stack/flow_table.hpp"
 #include "stack/frame_pool.hpp"
 #include "stack/reassembly.hpp"
+#include "stack/rate_limiter.hpp"
 #include "stack/ring.hpp"
 #include "stack/stack.hpp"
 #include "stack/tcp/tcb.hpp"
@@ -163,6 +164,7 @@ class Core {
   void ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now);
   void forget_detached_taps();
   void reply(const FourTuple& tuple, const wire::Segment& segment);
+  void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
 
   // icmp.cpp: ICMP and UDP.
   void icmp_arrives(const wire::Ipv4Datagram& datagram, Instant now);
@@ -240,6 +242,8 @@ class Core {
 
   Ring<Reply> replies_;
   Ring<IcmpReply> icmp_replies_;
+  RateLimiter reset_limiter_;
+  RateLimiter icmp_limiter_;
   tcp::BlockId sending_block_ = tcp::no_block;  // viewed by the last packet returned
   std::uint16_t ip_id_ = 0;
   std::uint16_t next_port_ = 0;

@@ -90,7 +90,7 @@ std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now
 void Core::refuse(const SynInfo& info) {
   wire::Segment syn = syn_of(info);
   syn.seq += info.text_size;  // RST,ACK acknowledges SYN and text
-  reply(info.tuple, *tcp::reset_for(syn));
+  reply_with_reset(info.tuple, syn);
 }
 
 // The quotation is made again from what is known: an IPv4 header, and the first 64 bits of the SYN (RFC 792).

@@ -129,7 +129,7 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
 void Core::listener_takes(std::uint32_t index, const wire::Ipv4Header& header, const wire::Segment& segment,
                           Instant now) {
   if (segment.rst()) return;
-  if (segment.has_ack()) return reply(tuple_of(header, segment), *tcp::reset_for(segment));
+  if (segment.has_ack()) return reply_with_reset(tuple_of(header, segment), segment);
   if (!segment.syn()) return drop(Drop::tcp_listen_neither);
   if (segment.fin()) return drop(Drop::tcp_bad_flags);
   if (listeners_[index].children >= listeners_[index].backlog) return drop(Drop::tcp_backlog_full);
@@ -148,7 +148,7 @@ void Core::nobody_takes(const wire::Ipv4Header& header, const wire::Segment& seg
     ++statistics_.unmatched_syns;
     if (TapSlot* tap = suppressing_tap()) return ask(*tap, describe(header, segment, now), segment, now);
   }
-  if (const auto reset = tcp::reset_for(segment)) reply(tuple_of(header, segment), *reset);
+  reply_with_reset(tuple_of(header, segment), segment);
 }
 
 void Core::ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now) {
@@ -187,6 +187,14 @@ std::uint32_t Core::find_exact_listener(Endpoint local) const {
 
 void Core::reply(const FourTuple& tuple, const wire::Segment& segment) {
   if (!replies_.push({tuple, segment})) drop(Drop::reply_queue_full);
+}
+
+// What answers a segment that belongs to no connection, as often as the limit allows.
+void Core::reply_with_reset(const FourTuple& tuple, const wire::Segment& segment) {
+  const auto reset = tcp::reset_for(segment);
+  if (!reset) return;
+  if (!reset_limiter_.allow(now_)) return drop(Drop::reply_rate_limited);
+  reply(tuple, *reset);
 }
 
 }  // namespace backstop

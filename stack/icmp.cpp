@@ -96,6 +96,7 @@ void Core::udp_arrives(const wire::Ipv4Datagram& datagram, Offload offload) {
 }
 
 void Core::send_unreachable(wire::UnreachableCode code, Bytes quotation) {
+  if (!icmp_limiter_.allow(now_)) return drop(Drop::reply_rate_limited);
   ++statistics_.unreachables_sent;
   const Ipv4Address asker{wire::load32(quotation, 12)};
   const Ipv4Address asked{wire::load32(quotation, 16)};

@@ -193,5 +193,43 @@ TEST_CASE("Fallback: SYN, SYN,ACK, RST a hundred thousand times leaves every slo
   CHECK(b.t.stack().connections() == 0);
 }
 
+TEST_CASE("Fallback: RSTs are rate-limited, and the limiter counts", "[fallback-21]") {
+  Bench b({}, [](Config& config) { config.resets = {.per_second = 10, .burst = 5}; });
+  Calls calls;
+  const auto handle = b.fallback.register_handler(declining(calls));
+  const auto burst = [&](int size) {
+    int answers = 0;
+    for (int i = 0; i < size; ++i) {
+      b.t.inject("S " + std::to_string(calls.count() * 10) + ":" + std::to_string(calls.count() * 10) + "(0) win 1");
+      while (b.t.stack().transmit(b.t.now())) ++answers;
+    }
+    return answers;
+  };
+  CHECK(burst(8) == 5);
+  CHECK(b.t.stack().statistics().dropped(Drop::reply_rate_limited) == 3);
+  b.advance(100ms);
+  CHECK(burst(8) == 1);
+  b.advance(10s);
+  CHECK(burst(8) == 5);
+  CHECK(b.t.stack().statistics().dropped(Drop::reply_rate_limited) == 13);
+  CHECK(calls.count() == 24);    // who is asked does not hang on it
+  b.t.inject(". 7:7(0) ack 7");  // a stray shares the limit
+  b.t.silence();
+}
+
+TEST_CASE("Fallback: ICMP errors are rate-limited, and the limiter counts", "[fallback-21]") {
+  Bench b({}, [](Config& config) { config.icmp_errors = {.per_second = 2, .burst = 1}; });
+  Calls calls;
+  const auto handle = b.fallback.register_handler(refusing(calls, {.kind = Refusal::Kind::unreachable}));
+  b.syn();
+  b.t.expect("icmp: 10.0.0.2 tcp port 7 unreachable [seq 0]");
+  b.syn();
+  b.t.silence();
+  CHECK(b.t.stack().statistics().dropped(Drop::reply_rate_limited) == 1);
+  b.advance(500ms);
+  b.syn();
+  b.t.expect("icmp: 10.0.0.2 tcp port 7 unreachable [seq 0]");
+}
+
 }  // namespace
 }  // namespace backstop::test
