@@ -72,6 +72,8 @@ class Acknowledgment {
         if (record.end <= segment_.ack) note_arrival(record);
       }
       tcb_.sent.drop_front(env_.sent, segment_.ack);
+      // Only the front of a record was sent again, for lack of memory to split it: now the rest has its turn.
+      if (record.retransmitted && record.end > segment_.ack) tcb_.sent.mark_lost(env_.sent, tcb_.sent.head());
     }
   }
 

@@ -97,17 +97,17 @@ class Output {
   std::optional<Outgoing> retransmission() {
     const RecordId id = tcb_.sent.first_lost(env_.sent);
     if (id == no_record || !congestion_window_allows()) return std::nullopt;
-    cut_to_one_packet(id);
     return resend(id);
   }
 
   Outgoing resend(RecordId id) {
+    const SeqNum end = cut_to_one_packet(id);
     tcb_.sent.mark_resent(env_.sent, id, now_);
-    const SentRecord& record = env_.sent[id];
-    tcb_.prr_out += record.length();
+    const SeqNum seq = env_.sent[id].seq;
+    tcb_.prr_out += end - seq;
     ++tcb_.retransmissions;
     ++env_.counters.segments_retransmitted;
-    return make(record.seq, record.end);
+    return make(seq, end);
   }
 
   // RFC 8985 section 7.3: new text if there is some, else the last segment again; cwnd does not matter for one segment.
@@ -130,11 +130,15 @@ class Output {
     return resend(tcb_.sent.tail());
   }
 
-  // A record may span more than a packet: it was cut by the device, or the path's MTU has shrunk.
-  void cut_to_one_packet(RecordId id) {
+  // A record may span more than a packet: it was cut by the device, it was stretched, or the path's MTU has shrunk.
+  // Returns where the packet ends. When there is no memory to cut the record, the rest of it waits until this much is
+  // acknowledged (retire_records() in acknowledgment.cpp).
+  SeqNum cut_to_one_packet(RecordId id) {
     const SentRecord& record = env_.sent[id];
-    if (record.length() <= longest_up_to(record.end) || record.seq == tcb_.snd.iss) return;
-    tcb_.sent.split(env_.sent, id, record.seq + tcb_.mss());
+    if (record.length() <= longest_up_to(record.end) || record.seq == tcb_.snd.iss) return record.end;
+    const SeqNum end = record.seq + tcb_.mss();
+    tcb_.sent.split(env_.sent, id, end);
+    return end;
   }
 
   /// What one packet that ends at `end` covers at most: FIN takes a sequence number, but none of the MSS.

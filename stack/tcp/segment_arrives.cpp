@@ -123,6 +123,7 @@ class SegmentArrives {
     // RFC 5961 section 5.2: an honest acknowledgment lies in this range.
     if (seg_.ack > tcb_.snd.nxt || seg_.ack < tcb_.snd.una - tcb_.snd.max_wnd) return challenge();
     process_acknowledgment(tcb_, seg_, env_, now_);
+    if (had_syn_) set_window_from_syn();
     return after_acknowledgment();
   }
 
@@ -169,6 +170,7 @@ class SegmentArrives {
     seg_.flags.clear(wire::Flag::syn);
     ++seg_.seq;
     original_ = seg_;
+    had_syn_ = true;
     return true;
   }
 
@@ -432,6 +434,7 @@ class SegmentArrives {
   Environment& env_;
   Instant now_;
   Reply reply_;
+  bool had_syn_ = false;  // the second half of a simultaneous open: its window is not scaled
 };
 
 }  // namespace

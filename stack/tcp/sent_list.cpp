@@ -43,12 +43,7 @@ std::size_t SentPool::required_memory(std::uint32_t count) {
 
 void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now) {
   const RecordId record = pool.take(empty());
-  if (record == no_record) {
-    SentRecord& newest = pool[tail_];
-    newest.end = end;
-    newest.sent_at = now;
-    return;
-  }
+  if (record == no_record) return stretch_newest(pool, end, now);
   pool[record] = SentRecord{.sent_at = now, .seq = seq, .end = end};
   if (empty()) {
     head_ = record;
@@ -56,6 +51,17 @@ void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now) {
     pool[tail_].next = record;
   }
   tail_ = record;
+}
+
+// One record for two segments can only say what holds for both: that the first one was SACKed is forgotten, and when it
+// was lost the second one counts as lost too.
+void SentList::stretch_newest(SentPool& pool, SeqNum end, Instant now) {
+  SentRecord& newest = pool[tail_];
+  if (newest.sacked) sacked_bytes_ -= newest.length();
+  newest.sacked = false;
+  if (newest.lost) lost_bytes_ += end - newest.end;
+  newest.end = end;
+  newest.sent_at = now;
 }
 
 void SentList::drop_front(SentPool& pool, SeqNum una) {

@@ -86,6 +86,8 @@ class SentList {
   bool split(SentPool& pool, RecordId record, SeqNum at);
 
  private:
+  void stretch_newest(SentPool& pool, SeqNum end, Instant now);
+
   RecordId head_ = no_record;
   RecordId tail_ = no_record;
   std::uint32_t sacked_bytes_ = 0;

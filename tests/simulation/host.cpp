@@ -1,0 +1,201 @@
+#include "tests/simulation/host.hpp"
+
+#include <algorithm>
+
+#include "tests/simulation/failure.hpp"
+
+namespace backstop::simulation {
+
+Host::Host(std::size_t index, const HostPlan& plan, Surroundings& world, Ends& ends, std::uint64_t)
+    : index_(index), plan_(plan), world_(world), ends_(ends), stack_(plan.config, memory_), inspector_(plan.config) {
+  memory_.seal();
+  for (const Service& service : plan.services) services_.push_back({&service, {}});
+}
+
+// Opening and closing -------------------------------------------------------------------------------------------------
+
+void Host::open_services(Instant now) {
+  for (OpenService& service : services_) {
+    open(service);
+    if (!service.plan->comes_and_goes) continue;
+    world_.at(now + service.plan->open_for, [this, &service] { close(service); });
+  }
+}
+
+void Host::open(OpenService& service) {
+  auto listener = stack_.listen({{}, service.plan->port}, {.backlog = service.plan->backlog});
+  if (!listener) throw Failure("listen() failed: " + std::string(to_string(listener.error())));
+  service.listener = std::move(*listener);
+}
+
+void Host::close(OpenService& service) {
+  world_.note("a listener goes");
+  service.listener.reset();
+}
+
+void Host::close_services() {
+  for (OpenService& service : services_) service.listener.reset();
+}
+
+void Host::visit(const Visit& visit, Endpoint target, Instant now, Ended ended) {
+  auto stream = stack_.connect(target, now, {.local = {{}, visit.local_port}});
+  if (!stream) {
+    const bool expected = stream.error() == Error::connection_already_exists ||
+                          (stream.error() == Error::insufficient_resources &&
+                           stack_.connections() == plan_.config.max_connections);
+    if (!expected) throw Failure("connect() failed: " + std::string(to_string(stream.error())));
+    return ended(nullptr);
+  }
+  End& end = ends_.add({stream->local(), stream->remote()}, true);
+  end.may_be_refused = visit.may_be_refused;
+  inspector_.expect_text(end.tuple, end.id);
+  take_in(std::move(*stream), end, visit.manner, now, std::move(ended));
+}
+
+void Host::accept_all(OpenService& service, Instant now) {
+  while (auto stream = service.listener.accept()) {
+    End& end = ends_.add({stream->local(), stream->remote()}, false);
+    end.may_be_refused = service.plan->comes_and_goes;
+    inspector_.expect_text(end.tuple, end.id);
+    take_in(std::move(*stream), end, service.plan->manner, now, {});
+  }
+}
+
+void Host::take_in(Stream stream, End& end, const Manner& manner, Instant now, Ended ended) {
+  const std::uint64_t guest = key(stream.id());
+  users_.emplace(guest, Guest{User{std::move(stream), end, ends_, manner, now}, std::move(ended)});
+  let_act(guest, now);
+}
+
+void Host::let_act(std::uint64_t guest, Instant now) {
+  const auto found = users_.find(guest);
+  if (found == users_.end()) return;
+  User& user = found->second.user;
+  const Instant again = user.act(now);
+  if (user.gone()) {
+    auto ended = std::move(found->second.ended);
+    const End& end = user.end();
+    users_.erase(found);
+    if (ended) ended(&end);
+  } else if (again < found->second.wake) {
+    found->second.wake = again;
+    world_.at(again, [this, guest, again] {
+      const auto woken = users_.find(guest);
+      if (woken == users_.end() || woken->second.wake != again) return;
+      woken->second.wake = never;
+      let_act(guest, again);
+    });
+  }
+}
+
+// Turns ---------------------------------------------------------------------------------------------------------------
+
+bool Host::deliver(test::Packet packet, Offload offload) {
+  if (inbox_.size() >= plan_.inbox) return false;
+  inbox_.push_back({std::move(packet), offload});
+  return true;
+}
+
+Instant Host::due() const {
+  const Instant next = inbox_.empty() ? stack_.next_deadline().value_or(never) : immediately;
+  return next == never ? never : std::max(next, stalled_until_);
+}
+
+void Host::take_turn(Instant now) {
+  constexpr int endless = 100'000;
+  for (int rounds = 0;; ++rounds) {
+    if (rounds == endless) throw Failure("a host that never comes to rest");
+    receive_all(now);
+    const bool sent = transmit_all(now);
+    const bool heard = hear_events(now);  // last: deadlines that acted in transmit() may have made events
+    if (!heard && !sent) break;
+  }
+  check_deadline(now);
+}
+
+void Host::receive_all(Instant now) {
+  while (!inbox_.empty()) {
+    const Arrived packet = std::move(inbox_.front());
+    inbox_.pop_front();
+    inspector_.received(packet.bytes, packet.offload, now);
+    stack_.receive({packet.bytes, packet.offload}, now);
+  }
+}
+
+bool Host::hear_events(Instant now) {
+  bool any = false;
+  while (const auto event = stack_.next_event()) {
+    any = true;
+    if (!event->id.is_listener) {
+      const auto guest = users_.find(key(event->id));
+      if (guest == users_.end()) continue;
+      guest->second.user.hear(event->what);
+      let_act(key(event->id), now);
+      continue;
+    }
+    for (OpenService& service : services_) {
+      if (!service.listener || service.listener.id() != event->id) continue;
+      if (service.plan->accept_delay == Duration{}) {
+        accept_all(service, now);
+      } else {
+        const Instant later = now + service.plan->accept_delay;
+        world_.at(later, [this, &service, later] { accept_all(service, later); });
+      }
+    }
+  }
+  return any;
+}
+
+bool Host::transmit_all(Instant now) {
+  bool any = false;
+  while (const auto packet = stack_.transmit(now)) {
+    any = true;
+    test::Packet bytes = test::flatten(*packet);
+    const std::string wrong = inspector_.sent(bytes, packet->offload);
+    world_.send(index_, std::move(bytes), packet->offload);
+    if (!wrong.empty()) throw Failure("host " + std::to_string(index_ + 1) + " sends " + wrong);
+  }
+  return any;
+}
+
+void Host::check_deadline(Instant now) const {
+  const auto deadline = stack_.next_deadline();
+  if (deadline && *deadline <= now) throw Failure("a host wants to act at once, but has nothing to do");
+  if (deadline) return;
+  for (const auto& [id, guest] : users_) {
+    if (guest.user.is_owed()) throw Failure("nothing will ever happen, but something is owed: " + guest.user.describe());
+  }
+}
+
+// The end -------------------------------------------------------------------------------------------------------------
+
+bool Host::dismiss_widows(Instant now) {
+  std::vector<std::uint64_t> widows;
+  for (auto& [id, guest] : users_) {
+    const End& end = guest.user.end();
+    const bool peer_is_there = end.peer && !ends_[*end.peer].over;
+    if (peer_is_there) throw Failure("stuck: " + guest.user.describe());
+    widows.push_back(id);
+  }
+  for (const std::uint64_t id : widows) {
+    const auto found = users_.find(id);
+    world_.note("dismissed: " + found->second.user.describe());
+    found->second.user.dismiss(now);
+    users_.erase(found);
+  }
+  return !widows.empty();
+}
+
+void Host::check_end() const {
+  const std::string who = "at the end host " + std::to_string(index_ + 1);
+  if (stack_.connections() != 0) throw Failure(who + " has " + std::to_string(stack_.connections()) + " connections");
+  if (stack_.blocks_in_use() != 0) throw Failure(who + " has " + std::to_string(stack_.blocks_in_use()) + " blocks");
+}
+
+std::string Host::describe_users() const {
+  std::string all;
+  for (const auto& [id, guest] : users_) all += "  " + guest.user.describe() + "\n";
+  return all;
+}
+
+}  // namespace backstop::simulation

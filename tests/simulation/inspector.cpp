@@ -1,0 +1,217 @@
+#include "tests/simulation/inspector.hpp"
+
+#include <algorithm>
+
+#include "stack/wire/icmp.hpp"
+#include "tests/support/packets.hpp"
+
+namespace backstop::simulation {
+namespace {
+
+constexpr std::uint32_t default_mss = 536;  // MUST-15
+constexpr std::uint32_t half_of_space = 0x8000'0000;
+
+std::uint32_t shift_of(const wire::TcpOptions& side, const wire::TcpOptions& other, const wire::Segment& segment) {
+  return !segment.syn() && side.window_scale && other.window_scale ? *side.window_scale : 0u;
+}
+
+std::uint32_t octets(const wire::Segment& segment) { return static_cast<std::uint32_t>(segment.text.size()); }
+
+}  // namespace
+
+// What the host sends -------------------------------------------------------------------------------------------------
+
+std::string Inspector::sent(Bytes packet, Offload offload) {
+  ++counts_.packets;
+  const auto datagram = wire::parse_ipv4(packet);
+  if (!datagram) return "a bad packet: " + std::string(to_string(datagram.error()));
+  if (packet.size() != datagram->whole.size()) return "a packet of another size than its header says";
+  if (packet.size() > mtu_ && offload.gso_size == 0) return "a packet larger than the MTU";
+  if (offload.gso_size > 0 && !device_cuts_) return "a packet for a device that cuts, though its own does not";
+  if (datagram->header.protocol == wire::protocol_icmp) {
+    const auto message = wire::parse_icmp(datagram->payload);
+    return message ? std::string{} : "a bad ICMP message: " + std::string(to_string(message.error()));
+  }
+  if (datagram->header.protocol != wire::protocol_tcp) return "a packet of a protocol that it does not speak";
+  test::Packet finished;
+  Bytes to_check = packet;
+  if (offload.checksum_partial) {
+    finished.assign(packet.begin(), packet.end());
+    test::finish_checksum(finished);
+    to_check = finished;
+  }
+  const auto segment = wire::parse_segment(*wire::parse_ipv4(to_check));
+  if (!segment) return "a bad segment: " + std::string(to_string(segment.error()));
+  return check_segment(datagram->header, *segment, offload);
+}
+
+std::string Inspector::check_segment(const wire::Ipv4Header& ip, const wire::Segment& segment, Offload offload) {
+  if (segment.syn() && (segment.fin() || segment.rst())) return "SYN together with FIN or RST";
+  if (segment.rst()) {
+    ++counts_.resets;
+    return segment.text.empty() && !segment.fin() ? std::string{} : "RST with text or FIN";
+  }
+  if (!segment.syn() && !segment.has_ack()) return "a segment without ACK";
+  if (segment.has_ack() && segment.length() == 0) ++counts_.bare_acks;
+  Flow& flow = flows_[{{ip.source, segment.source_port}, {ip.destination, segment.destination_port}}];
+  if (segment.syn() && (!flow.open || segment.seq != flow.iss)) begin(flow, segment);
+  if (!flow.open) return "a segment of a connection that never sent a SYN";
+  std::string wrong = learn_peer(flow, segment);
+  if (wrong.empty()) wrong = check_options(flow, segment);
+  if (wrong.empty()) wrong = check_acknowledgment(flow, segment);
+  if (wrong.empty()) wrong = check_sequence(flow, segment);
+  if (wrong.empty()) wrong = check_text(flow, segment);
+  if (wrong.empty()) wrong = check_size(flow, segment, offload);
+  return wrong;
+}
+
+void Inspector::begin(Flow& flow, const wire::Segment& syn) {
+  const auto heard = flow.heard;
+  const std::size_t count = flow.heard_count;
+  const auto end = syn.has_ack() ? std::nullopt : flow.end;
+  flow = Flow{};
+  flow.heard = heard;
+  flow.heard_count = count;
+  flow.end = end;
+  flow.open = true;
+  flow.iss = syn.seq;
+  flow.syn_options = syn.options;
+}
+
+// The first acknowledgment says which of the SYNs that arrived the connection was made with.
+std::string Inspector::learn_peer(Flow& flow, const wire::Segment& segment) {
+  if (flow.peer_known || !segment.has_ack()) return {};
+  const auto end = flow.heard.begin() + std::min(flow.heard_count, flow.heard.size());
+  const auto found = std::find_if(flow.heard.begin(), end, [&](const HeardSyn& syn) {
+    return segment.ack - syn.isn >= 1 && segment.ack - syn.isn <= syn.reach;
+  });
+  if (found == end) return "an acknowledgment of a SYN that never arrived";
+  flow.peer_known = true;
+  flow.peer = *found;
+  return {};
+}
+
+std::string Inspector::check_options(const Flow& flow, const wire::Segment& segment) {
+  const wire::TcpOptions& options = segment.options;
+  if (segment.syn()) return options.sack.empty() ? std::string{} : "SACK blocks in a SYN";
+  if (options.mss || options.window_scale || options.sack_permitted) return "an option that belongs to SYN (MUST-65)";
+  if (flow.syn_options.timestamps && flow.peer.options.timestamps && !options.timestamps) {
+    return "no timestamps, though both SYNs had them";
+  }
+  if (options.sack.empty()) return {};
+  if (!flow.peer.options.sack_permitted || !flow.syn_options.sack_permitted) return "SACK that was not agreed on";
+  for (const wire::SackBlock& block : options.sack) {
+    if (!(block.left < block.right)) return "an empty SACK block";
+    // What lies before SEG.ACK reports a duplicate (RFC 2883), perhaps one of an earlier connection.
+    const bool ahead = block.right > segment.ack;
+    if (ahead && block.right - flow.peer.isn > flow.peer.reach) return "a SACK block beyond what has arrived";
+  }
+  return {};
+}
+
+std::string Inspector::check_acknowledgment(Flow& flow, const wire::Segment& segment) {
+  if (segment.options.timestamps) {
+    const std::uint32_t value = segment.options.timestamps->value;
+    if (flow.timestamp && value - *flow.timestamp >= half_of_space) return "a timestamp that runs back";
+    flow.timestamp = value;
+  }
+  if (!segment.has_ack()) return {};
+  if (segment.ack - flow.peer.isn > flow.peer.reach) return "an acknowledgment of what never arrived";
+  if (flow.ack && segment.ack < *flow.ack) return "an acknowledgment that goes back";
+  flow.ack = segment.ack;
+  // Scaling rounds the window down, which may take back less than one unit (RFC 7323 section 2.4).
+  const std::uint32_t shift = shift_of(flow.syn_options, flow.peer.options, segment);
+  const SeqNum edge = segment.ack + (std::uint32_t{segment.window} << shift);
+  if (flow.right_edge && edge + ((1u << shift) - 1) < *flow.right_edge) {
+    return "a right edge of the window that moves left (SHLD-14)";
+  }
+  flow.right_edge = flow.right_edge ? max(*flow.right_edge, edge) : edge;
+  return {};
+}
+
+std::string Inspector::check_sequence(Flow& flow, const wire::Segment& segment) {
+  const std::uint32_t offset = segment.seq - flow.iss;
+  const std::uint32_t size = segment.length();
+  // A probe repeats the octet before SND.UNA; for SND.UNA = ISS + 1 that is the SYN.
+  if (offset > flow.reach) return "a segment that leaves a gap in sequence space";
+  if (flow.fin && offset + size > *flow.fin + 1) return "something behind its FIN";
+  if (segment.fin()) {
+    const std::uint32_t fin = offset + size - 1;
+    if (flow.fin && *flow.fin != fin) return "a FIN at another place than before";
+    flow.fin = fin;
+  }
+  const SeqNum end = segment.seq + octets(segment);
+  if (octets(segment) > 1 && flow.peer_right_edge && end > *flow.peer_right_edge) return "text beyond the peer's window";
+  flow.reach = std::max(flow.reach, offset + size);
+  return {};
+}
+
+std::string Inspector::check_text(const Flow& flow, const wire::Segment& segment) {
+  if (segment.text.empty() || !flow.end) return {};
+  if (segment.syn()) return "text in a SYN";
+  const bool right = is_text_of(*flow.end, segment.seq - flow.iss - 1, segment.text);
+  return right ? std::string{} : "text that its user did not write there";
+}
+
+std::string Inspector::check_size(const Flow& flow, const wire::Segment& segment, Offload offload) const {
+  if (segment.text.empty()) return {};
+  const std::uint32_t piece = offload.gso_size > 0 ? offload.gso_size : octets(segment);
+  const auto options = static_cast<std::uint32_t>(wire::options_size(segment.options));
+  // Why: an MSS of nothing but options makes no progress, so the stack takes small offers as this.
+  constexpr std::uint32_t smallest_mss = 48;
+  const std::uint32_t mss = std::max(std::uint32_t{flow.peer.options.mss.value_or(default_mss)}, smallest_mss);
+  if (flow.peer_known && piece + options > mss) return "more text than the peer's MSS less the options (MUST-16)";
+  if (piece + options + wire::tcp_header_size + wire::ipv4_header_size > mtu_) return "a packet larger than the MTU";
+  return {};
+}
+
+// What the host is given ----------------------------------------------------------------------------------------------
+
+void Inspector::received(Bytes packet, Offload offload, Instant now) {
+  ++counts_.received;
+  const auto datagram = wire::parse_ipv4(packet);
+  if (!datagram || datagram->header.protocol != wire::protocol_tcp) return;
+  if (!datagram->header.is_fragment()) return datagram_arrives(*datagram, offload);
+  // Why 16: more than the host itself ever reassembles at a time, so what arrives there has arrived here.
+  if (!reassembler_) reassembler_.emplace(16, std::pmr::get_default_resource());
+  const auto whole = reassembler_->add(*datagram, now);
+  if (whole && *whole) datagram_arrives(**whole, {});
+}
+
+void Inspector::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload) {
+  const auto segment = wire::parse_segment(datagram, offload);
+  if (!segment || segment->rst()) return;
+  const wire::Ipv4Header& ip = datagram.header;
+  Flow& flow = flows_[{{ip.destination, segment->destination_port}, {ip.source, segment->source_port}}];
+  if (segment->syn()) hear_syn(flow, *segment);
+  const auto stretch = [&](HeardSyn& syn) {
+    const std::uint32_t reach = segment->seq + segment->length() - syn.isn;
+    if (reach < half_of_space) syn.reach = std::max(syn.reach, reach);
+  };
+  std::ranges::for_each(flow.heard, stretch);
+  stretch(flow.peer);
+  note_offered_window(flow, *segment);
+}
+
+void Inspector::hear_syn(Flow& flow, const wire::Segment& segment) {
+  const auto known = std::ranges::find_if(flow.heard, [&](const HeardSyn& syn) {
+    return syn.reach > 0 && syn.isn == segment.seq;
+  });
+  if (known != flow.heard.end()) return;
+  flow.heard[flow.heard_count++ % flow.heard.size()] = {segment.seq, 1, segment.options};
+}
+
+// Which SYN the peer's window is scaled by is not known before we have answered it: the largest scale is taken then.
+void Inspector::note_offered_window(Flow& flow, const wire::Segment& segment) {
+  if (!segment.has_ack() || !flow.open || segment.ack - flow.iss > flow.reach) return;
+  std::uint32_t shift = 0;
+  if (flow.peer_known) {
+    shift = shift_of(flow.peer.options, flow.syn_options, segment);
+  } else {
+    for (const HeardSyn& syn : flow.heard) shift = std::max(shift, shift_of(syn.options, flow.syn_options, segment));
+  }
+  const SeqNum edge = segment.ack + (std::uint32_t{segment.window} << shift);
+  flow.peer_right_edge = flow.peer_right_edge ? max(*flow.peer_right_edge, edge) : edge;
+}
+
+}  // namespace backstop::simulation
