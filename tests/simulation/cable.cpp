@@ -12,8 +12,8 @@ constexpr Ipv4Address router = Ipv4Address::of(192, 0, 2, 1);
 constexpr std::uint8_t ecn_mask = 0x03;
 constexpr std::uint8_t congestion_experienced = 0x03;
 
-// What a network card does with a packet that it is to cut (TSO): whole segments of `gso_size`, FIN and PSH on the last.
-// Why ids of its own: those that the stack gives out next belong to other packets, and fragments must not mix.
+// What a network card does with a packet that it is to cut (TSO): whole segments of `gso_size`, FIN and PSH on the
+// last. Why ids of its own: those that the stack gives out next belong to other packets, and fragments must not mix.
 std::vector<test::Packet> cut(const test::Packet& packet, Offload offload, std::uint16_t& next_id) {
   const auto datagram = wire::parse_ipv4(packet);
   const wire::Segment whole = *wire::parse_segment(*datagram, offload);

@@ -17,11 +17,11 @@ namespace backstop::simulation {
 
 struct CableConditions : test::Conditions {
   bool down = false;
-  bool cuts_despite_df = false;   ///< fragments what forbids it, as some broken routers do
-  bool reports_too_big = true;    ///< answers packets that are too big as RFC 1191 section 4 asks
-  bool carries_offload = false;   ///< as between two guests of one machine: nothing is cut or summed
-  double late_copy = 0;           ///< probability that a packet arrives again, much later
-  double congestion_mark = 0;     ///< of CE on a packet that is ECN-capable (RFC 3168)
+  bool cuts_despite_df = false;                  ///< fragments what forbids it, as some broken routers do
+  bool reports_too_big = true;                   ///< answers packets that are too big as RFC 1191 section 4 asks
+  bool carries_offload = false;                  ///< as between two guests of one machine: nothing is cut or summed
+  double late_copy = 0;                          ///< probability that a packet arrives again, much later
+  double congestion_mark = 0;                    ///< of CE on a packet that is ECN-capable (RFC 3168)
   Duration lifetime = std::chrono::seconds{15};  ///< what would be under way for longer is lost (RFC 9293: MSL)
 };
 

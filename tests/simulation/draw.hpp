@@ -18,7 +18,8 @@ class Draw : public test::Random {
   /// From `low` to `high`, both of them possible.
   std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + below(high - low + 1); }
   Duration between(Duration low, Duration high) {
-    return Duration{low.count() + static_cast<std::int64_t>(below(static_cast<std::uint64_t>((high - low).count()) + 1))};
+    return Duration{low.count() +
+                    static_cast<std::int64_t>(below(static_cast<std::uint64_t>((high - low).count()) + 1))};
   }
   /// The same with every order of magnitude as likely as the others.
   std::uint32_t about(std::uint32_t low, std::uint32_t high) {

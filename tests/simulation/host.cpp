@@ -40,9 +40,9 @@ void Host::close_services() {
 void Host::visit(const Visit& visit, Endpoint target, Instant now, Ended ended) {
   auto stream = stack_.connect(target, now, {.local = {{}, visit.local_port}});
   if (!stream) {
-    const bool expected = stream.error() == Error::connection_already_exists ||
-                          (stream.error() == Error::insufficient_resources &&
-                           stack_.connections() == plan_.config.max_connections);
+    const bool expected =
+        stream.error() == Error::connection_already_exists ||
+        (stream.error() == Error::insufficient_resources && stack_.connections() == plan_.config.max_connections);
     if (!expected) throw Failure("connect() failed: " + std::string(to_string(stream.error())));
     return ended(nullptr);
   }
@@ -163,7 +163,8 @@ void Host::check_deadline(Instant now) const {
   if (deadline && *deadline <= now) throw Failure("a host wants to act at once, but has nothing to do");
   if (deadline) return;
   for (const auto& [id, guest] : users_) {
-    if (guest.user.is_owed()) throw Failure("nothing will ever happen, but something is owed: " + guest.user.describe());
+    if (guest.user.is_owed())
+      throw Failure("nothing will ever happen, but something is owed: " + guest.user.describe());
   }
 }
 

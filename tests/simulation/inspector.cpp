@@ -141,7 +141,8 @@ std::string Inspector::check_sequence(Flow& flow, const wire::Segment& segment) 
     flow.fin = fin;
   }
   const SeqNum end = segment.seq + octets(segment);
-  if (octets(segment) > 1 && flow.peer_right_edge && end > *flow.peer_right_edge) return "text beyond the peer's window";
+  if (octets(segment) > 1 && flow.peer_right_edge && end > *flow.peer_right_edge)
+    return "text beyond the peer's window";
   flow.reach = std::max(flow.reach, offset + size);
   return {};
 }
@@ -194,9 +195,8 @@ void Inspector::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload off
 }
 
 void Inspector::hear_syn(Flow& flow, const wire::Segment& segment) {
-  const auto known = std::ranges::find_if(flow.heard, [&](const HeardSyn& syn) {
-    return syn.reach > 0 && syn.isn == segment.seq;
-  });
+  const auto known =
+      std::ranges::find_if(flow.heard, [&](const HeardSyn& syn) { return syn.reach > 0 && syn.isn == segment.seq; });
   if (known != flow.heard.end()) return;
   flow.heard[flow.heard_count++ % flow.heard.size()] = {segment.seq, 1, segment.options};
 }

@@ -61,10 +61,10 @@ class Inspector {
     bool open = false;
     SeqNum iss;
     wire::TcpOptions syn_options;
-    std::uint32_t reach = 0;                ///< SND.NXT - ISS, the largest
-    std::optional<std::uint32_t> fin;       ///< offset of our FIN from ISS
+    std::uint32_t reach = 0;           ///< SND.NXT - ISS, the largest
+    std::optional<std::uint32_t> fin;  ///< offset of our FIN from ISS
     std::optional<SeqNum> ack;
-    std::optional<SeqNum> right_edge;       ///< that we offered
+    std::optional<SeqNum> right_edge;  ///< that we offered
     std::optional<std::uint32_t> timestamp;
     std::optional<EndId> end;
 

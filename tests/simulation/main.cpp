@@ -148,8 +148,9 @@ class Run {
 };
 
 int run(int argc, char** argv) {
-  CLI::App app{"Plays simulated worlds of hosts on bad cables, one for each seed, and checks what every packet and user "
-               "must see."};
+  CLI::App app{
+      "Plays simulated worlds of hosts on bad cables, one for each seed, and checks what every packet and user "
+      "must see."};
   Options options;
   std::uint64_t seed = 0;
   app.add_option("--seeds", options.seeds, "how many seeds to play")->check(CLI::PositiveNumber)->capture_default_str();
@@ -165,7 +166,8 @@ int run(int argc, char** argv) {
   }
   for (const int signal : {SIGABRT, SIGSEGV, SIGFPE, SIGILL}) std::signal(signal, on_signal);
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(say_last_words);
-  // Why: a world's memory is taken and given back as a whole; asking the kernel for it each time costs more than a world.
+  // Why: a world's memory is taken and given back as a whole; asking the kernel for it each time costs more than a
+  // world.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   if (one->count() > 0) options.seed = seed;

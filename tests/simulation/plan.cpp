@@ -262,8 +262,8 @@ class Planner {
     if (!draw_.chance(0.15)) return;
     const std::uint64_t count = draw_.between(1, 5);
     for (std::uint64_t i = 0; i < count; ++i) {
-      plan_.stalls.push_back({draw_.between(0s, plan_.trouble + 1s), draw_.below(plan_.hosts.size()),
-                              draw_.between(1ms, 2s)});
+      plan_.stalls.push_back(
+          {draw_.between(0s, plan_.trouble + 1s), draw_.below(plan_.hosts.size()), draw_.between(1ms, 2s)});
     }
   }
 
@@ -303,8 +303,8 @@ std::string describe(const Plan& plan) {
     const Config& config = host.config;
     const Parameters& tcp = config.tcp;
     out << "  host " << AddressText(config.address).view() << " mtu " << config.mtu << " tso "
-        << config.segmentation_offload << " connections " << config.max_connections << " blocks " << config.blocks << "x"
-        << config.block_size << " replies " << config.reply_queue << " rcv " << tcp.receive_buffer << " snd "
+        << config.segmentation_offload << " connections " << config.max_connections << " blocks " << config.blocks
+        << "x" << config.block_size << " replies " << config.reply_queue << " rcv " << tcp.receive_buffer << " snd "
         << tcp.send_buffer << (tcp.window_scaling ? " wscale" : "") << (tcp.timestamps ? " ts" : "")
         << (tcp.selective_acks ? " sack" : "") << " iw " << tcp.initial_window << " delack " << seconds(tcp.delayed_ack)
         << " min_rto " << seconds(tcp.minimum_rto) << " msl " << seconds(tcp.msl) << "\n";

@@ -44,7 +44,7 @@ struct Service {
   Manner manner;
   Duration accept_delay{};
   bool comes_and_goes = false;
-  Duration open_for{};    ///< when it comes and goes
+  Duration open_for{};  ///< when it comes and goes
   Duration closed_for{};
 };
 
@@ -84,8 +84,8 @@ struct Stall {
 struct Plan {
   std::uint64_t seed = 0;
   Instant start;
-  Duration trouble{};          ///< how long things are bad; then every cable is good
-  bool patient = true;         ///< whoever has patience for longer than the trouble never gives up
+  Duration trouble{};   ///< how long things are bad; then every cable is good
+  bool patient = true;  ///< whoever has patience for longer than the trouble never gives up
   std::vector<HostPlan> hosts;
   std::vector<CableChange> cables;  ///< those at time 0 are the first conditions
   std::vector<Stall> stalls;

@@ -20,16 +20,16 @@ struct End {
   FourTuple tuple;
   bool active = false;
   bool may_be_refused = false;
-  std::uint64_t written = 0;   ///< octets that the stack took
+  std::uint64_t written = 0;  ///< octets that the stack took
   std::uint64_t read = 0;
   bool closed_sending = false;
-  bool saw_end = false;        ///< read the end of text
+  bool saw_end = false;  ///< read the end of text
   bool was_established = false;
-  bool forceful = false;       ///< left or aborted: the other end may be reset, and text lost
-  bool over = false;           ///< the user has gone
+  bool forceful = false;  ///< left or aborted: the other end may be reset, and text lost
+  bool over = false;      ///< the user has gone
   Instant ended_at{};
   std::optional<Error> error;
-  std::optional<EndId> peer;   ///< known once either has read the other's name
+  std::optional<EndId> peer;  ///< known once either has read the other's name
 };
 
 /// All ends of a world, and who is whose peer.

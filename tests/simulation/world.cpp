@@ -187,8 +187,8 @@ bool World::turned_away(Ipv4Address host) const {
 }
 
 void World::judge(const End& end) const {
-  const std::string who = std::string(AddressText(end.tuple.local).view()) + " > " +
-                          std::string(AddressText(end.tuple.remote).view());
+  const std::string who =
+      std::string(AddressText(end.tuple.local).view()) + " > " + std::string(AddressText(end.tuple.remote).view());
   if (end.error && !excuses(end)) throw Failure(who + " ended with \"" + std::string(to_string(*end.error)) + "\"");
   if (!end.saw_end || end.error) return;
   if (!end.peer) {

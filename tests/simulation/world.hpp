@@ -49,9 +49,7 @@ class World final : public Surroundings {
     std::uint64_t order;
     // Why mutable: a priority queue shows its first entry as const only.
     mutable std::move_only_function<void()> what;
-    bool operator<(const Entry& other) const {
-      return when != other.when ? when > other.when : order > other.order;
-    }
+    bool operator<(const Entry& other) const { return when != other.when ? when > other.when : order > other.order; }
   };
 
   void schedule_plan();
