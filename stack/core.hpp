@@ -12,8 +12,8 @@
 
 #include "stack/flow_table.hpp"
 #include "stack/frame_pool.hpp"
-#include "stack/reassembly.hpp"
 #include "stack/rate_limiter.hpp"
+#include "stack/reassembly.hpp"
 #include "stack/ring.hpp"
 #include "stack/stack.hpp"
 #include "stack/tcp/tcb.hpp"

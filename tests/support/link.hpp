@@ -93,7 +93,7 @@ class Link {
     Watch watch;  // of `from`
     Instant line_free{};
     std::deque<Instant> departures{};  // of packets that wait for the rate
-    bool bad = false;                // state of the burst loss
+    bool bad = false;                  // state of the burst loss
     std::uint64_t packets = 0;
     std::uint64_t lost = 0;
   };
