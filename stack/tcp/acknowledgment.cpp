@@ -157,7 +157,16 @@ class Acknowledgment {
   void update_window() {
     const bool newer = tcb_.snd.wl1 < segment_.seq || (tcb_.snd.wl1 == segment_.seq && tcb_.snd.wl2 <= segment_.ack);
     const bool advanced = tcb_.outstanding() < outstanding_before_;
+    const bool was_too_small = tcb_.snd.wnd < tcb_.outstanding();
     if (segment_.ack >= tcb_.snd.una && (newer || advanced)) set_send_window(tcb_, segment_);
+    if (was_too_small && tcb_.snd.wnd >= tcb_.outstanding()) forget_timeouts();
+  }
+
+  // The window has opened over text that it had no room for: that this was lost so often says nothing of the path.
+  void forget_timeouts() {
+    if (tcb_.backoff == 0 || tcb_.outstanding() == 0) return;
+    tcb_.backoff = 0;
+    arm_retransmission(tcb_, env_, now_);
   }
 
   // Probes that are answered keep a connection with a closed window open (MUST-37).

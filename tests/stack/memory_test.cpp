@@ -52,30 +52,3 @@ TEST_CASE("memory: whoever must answer to read on finds room though what arrived
   hosts.link.run_for(1s);
   CHECK(hosts.second.blocks_in_use() == 0);
 }
-
-TEST_CASE("memory: a writer who found the pool empty is told when others have made room") {
-  TwoHosts hosts{{.delay = 1ms},
-                 1,
-                 [](Config& config) {
-                   config.blocks = 8;
-                   config.block_size = 1024;
-                 },
-                 {}};
-  auto greedy = hosts.connect(80);
-  auto starved = hosts.connect(81);
-  std::array<std::byte, 16'384> text{};
-  CHECK(greedy.first.write(text).value() == 8 * 1024);
-  CHECK(starved.first.write(text).error() == Error::would_block);
-  while (hosts.first.next_event()) {
-  }
-  bool told = false;
-  hosts.link.run_until(
-      [&] {
-        while (const auto event = hosts.first.next_event())
-          told = told || (event->id == starved.first.id() && event->what.writable);
-        return told;
-      },
-      10s);
-  CHECK(told);
-  CHECK(starved.first.write(text).has_value());
-}

@@ -63,7 +63,7 @@ TEST_CASE("LISTEN: text in the SYN is kept, acknowledged and delivered after the
 TEST_CASE("LISTEN: an ECN-setup SYN is a SYN like any other", "[3.10.7.2]") {
   Scenario t;
   t.inject("SEW 0:0(0) win 65535 <mss 1460>");
-  t.expect("S. 0:0(0) ack 1");
+  t.expect("S.E 0:0(0) ack 1");
   t.inject(".  1:1(0) ack 1");
   CHECK(t.accept().state() == State::established);
 }

@@ -65,7 +65,7 @@ TEST_CASE("Without memory for records, text is still retransmitted in segments t
   t.establish("<mss 100>");
   t.write(600);
   for (int i = 0; i < 6; ++i) t.expect(i < 5 ? ". ack 1" : "P. 501:601(100) ack 1");
-  t.advance(1s);
+  t.advance(250ms);
   t.expect(".  1:101(100) ack 1");
   t.inject(".  1:1(0) ack 201");
   t.expect(".  201:301(100) ack 1");
