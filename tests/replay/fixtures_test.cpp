@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tools/replay/replay.hpp"
 
 using namespace backstop;
@@ -13,7 +14,7 @@ using namespace backstop::replay;
 
 namespace {
 
-std::filesystem::path folder() { return std::filesystem::path(BACKSTOP_SOURCE_DIR) / "tests/pcap_fixtures"; }
+std::filesystem::path folder() { return test::source_folder() / "tests/pcap_fixtures"; }
 
 std::vector<std::string> captures() {
   std::vector<std::string> names;
