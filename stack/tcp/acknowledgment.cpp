@@ -1,6 +1,7 @@
 #include "stack/tcp/acknowledgment.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "stack/tcp/loss_detection.hpp"
 #include "stack/tcp/recovery.hpp"
@@ -101,9 +102,12 @@ class Acknowledgment {
     if (!tcb_.selective_acks) return;
     reports_duplicate_ = has_duplicate_report();
     if (reports_duplicate_) rack_note_duplicate(tcb_);
-    for (const wire::SackBlock& block : segment_.options.sack) {
-      if (is_plausible(block)) mark_sacked(block);
-    }
+    std::array<wire::SackBlock, wire::SackBlocks::capacity> blocks;
+    const auto end = std::copy_if(segment_.options.sack.begin(), segment_.options.sack.end(), blocks.begin(),
+                                  [this](const wire::SackBlock& block) { return is_plausible(block); });
+    // From the left to the right: what one acknowledgment tells of together was not reordered.
+    std::sort(blocks.begin(), end, [](const wire::SackBlock& a, const wire::SackBlock& b) { return a.left < b.left; });
+    std::for_each(blocks.begin(), end, [this](const wire::SackBlock& block) { mark_sacked(block); });
   }
 
   // RFC 2883: a block at or below the cumulative ACK tells of a duplicate. RFC 6675: nothing beyond SND.NXT can be

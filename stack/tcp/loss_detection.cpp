@@ -13,10 +13,15 @@ bool sent_after(Instant a_time, SeqNum a_end, Instant b_time, SeqNum b_end) {
 }
 
 // An acknowledgment of a retransmitted segment may be for an earlier transmission: then the time is no measurement.
+// Deviation: RFC 8985 section 6.2 step 2 asks the echoed timestamp of every acknowledgment. A SACK block's proves
+// nothing: text behind a hole does not change what the peer echoes (RFC 7323 section 4.3), so by that rule a
+// retransmission that is lost again behind another hole would wait for the timer. A retransmission is at least a round
+// trip younger than the original, and the smallest round trip tells them apart, as in deployed stacks.
 bool ambiguous(const Tcb& tcb, const SentRecord& record, const wire::Segment& segment, Instant now) {
   if (!record.retransmitted) return false;
-  if (tcb.timestamps) return !echoes_last_transmission(tcb, record, segment);
-  return now - record.sent_at < tcb.rtt.minimum();
+  if (now - record.sent_at < tcb.rtt.minimum()) return true;
+  const bool cumulative = record.end <= segment.ack;
+  return cumulative && tcb.timestamps && !echoes_last_transmission(tcb, record, segment);
 }
 
 // RFC 8985 section 6.2 step 4: no patience while enough segments say that one is missing and none was ever reordered.

@@ -20,17 +20,18 @@ std::string segment(std::uint32_t number, const char* flags = ".") {
   return std::string(flags) + " " + notation::format_range(1 + number * mss, mss) + " ack 1";
 }
 
-// `count` segments are in flight; the last one has PSH. The round trip is 100 ms.
-void send(Scenario& t, std::uint32_t count, std::string_view options) {
+// `count` segments are in flight; the last one has PSH. The round trip is 100 ms. Returns their TSval, if any.
+std::uint32_t send(Scenario& t, std::uint32_t count, std::string_view options) {
   t.inject("S  0:0(0) win 65535 " + std::string(options));
   t.expect("S. 0:0(0) ack 1");
   t.advance(100ms);
   t.inject(".  1:1(0) ack 1");
   t.write(count * mss);
   for (std::uint32_t number = 0; number + 1 < count; ++number) t.expect(segment(number));
-  t.expect(segment(count - 1, "P."));
+  const auto timestamps = t.expect(segment(count - 1, "P.")).options.timestamps;
   t.silence();
   t.advance(100ms);
+  return timestamps ? timestamps->value : 0;
 }
 
 TEST_CASE("congestion: the initial window is ten segments", "[3.8.2][RFC6928]") {
@@ -179,6 +180,24 @@ TEST_CASE("SACK: a lost retransmission is repaired", "[RFC8985]") {
   t.ignore_sent();
   t.inject(".  1:1(0) ack 8001");
   t.silence(10s);
+}
+
+TEST_CASE("SACK: a retransmission lost again is found by a later one that arrives, not by the timer", "[RFC8985]") {
+  // With timestamps the peer's echo stays the same while its first hole is open, whatever it reports.
+  const auto options = GENERATE(as<std::string>{}, with_sack, "<mss 1012,sackOK,TS val 1 ecr 0>");
+  Scenario t;
+  const std::uint32_t value = send(t, 8, options);  // segments 0, 3 and 5 are lost
+  const std::string echo = options == with_sack ? "" : ",TS val 201 ecr " + std::to_string(value);
+  t.inject(".  1:1(0) ack 1 <sack 6001:8001 4001:5001 1001:3001" + echo + ">");
+  t.expect(segment(0));
+  t.expect(segment(3));
+  t.expect(segment(5));
+  t.advance(100ms);  // segment 0 is lost again
+  t.inject(".  1:1(0) ack 1 <sack 3001:5001 6001:8001 1001:3001" + echo + ">");
+  t.inject(".  1:1(0) ack 1 <sack 3001:8001 1001:3001" + echo + ">");
+  t.expect(segment(0));
+  t.silence(1ms);
+  CHECK(t.stack().statistics().retransmission_timeouts == 0);
 }
 
 TEST_CASE("congestion: a connection that was idle begins again with the initial window", "[RFC5681]") {
