@@ -71,7 +71,7 @@ Parsed<Action> parse_proxy(std::string_view target) {
     return std::unexpected(
         "proxy needs HOST:PORT, as in proxy:127.0.0.1:8080, or proxy:127.0.0.1:{port} for the port asked for");
   }
-  ProxyTarget proxy{.host = std::string(target.substr(0, colon)), .port = std::nullopt};
+  ProxyTarget proxy{.host = std::string(target.substr(0, colon)), .address = {}, .port = std::nullopt};
   const auto port_text = target.substr(colon + 1);
   if (port_text == asked_port) return proxy;
   const auto port = parse_port(port_text);

@@ -15,6 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "stack/wire/address.hpp"
+
 namespace backstop::tools {
 
 /// A set of ports from 1 to 65535, kept as ranges.
@@ -51,6 +53,7 @@ enum class PlainAction : std::uint8_t {
 /// Dial `host`, and carry bytes between it and the client.
 struct ProxyTarget {
   std::string host;
+  Ipv4Address address{};              ///< of the host, once it has been looked up
   std::optional<std::uint16_t> port;  ///< nothing: the port that the client asked for, written {port}
 
   [[nodiscard]] std::uint16_t port_for(std::uint16_t asked) const { return port.value_or(asked); }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <stdexcept>
 
 #include "tools/secret.hpp"
+#include "tools/serve/dial.hpp"
 #include "tun/network_namespace.hpp"
 
 namespace backstop::tools {
@@ -14,9 +16,18 @@ namespace {
 constexpr Duration farewell = std::chrono::seconds{1};
 constexpr Duration farewell_check = std::chrono::milliseconds{10};
 
-/// The options, once the thread is where they say.
-const ServeOptions& moved(const ServeOptions& options) {
+void look_up(FallbackRule& rule) {
+  auto* target = std::get_if<ProxyTarget>(&rule.action);
+  if (target == nullptr) return;
+  const auto address = resolve(target->host);
+  if (!address) throw std::invalid_argument("--fallback " + rule.text + ": " + address.error());
+  target->address = *address;
+}
+
+/// The options once the thread is where they say, and the hosts that they name have been found there.
+ServeOptions settled(ServeOptions options) {
   if (!options.network_namespace.empty()) tun::enter_network_namespace(options.network_namespace);
+  std::ranges::for_each(options.fallbacks, look_up);
   return options;
 }
 
@@ -40,7 +51,7 @@ bool is_closed(State state) {
 }  // namespace
 
 Server::Server(const ServeOptions& options)
-    : options_(moved(options)),
+    : options_(settled(options)),
       journal_(options_),
       link_(options_),
       stack_(configuration(options_, link_)),

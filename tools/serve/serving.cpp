@@ -121,10 +121,8 @@ FallbackHandle Serving::register_rule(const FallbackRule& rule) {
 }
 
 FallbackHandle Serving::register_proxy(const FallbackRule& rule, const ProxyTarget& target) {
-  const auto address = resolve(target.host);
-  if (!address) throw std::invalid_argument("--fallback " + rule.text + ": " + address.error());
   return fallback_.register_handler(
-      [this, ports = rule.ports, upstream = Upstream{rule.text, target, *address}](Consultation& about) {
+      [this, ports = rule.ports, upstream = Upstream{rule.text, target}](Consultation& about) {
         return ports.contains(about.destination().port) ? dial_first(upstream, about) : FallbackDecision::decline();
       });
 }
@@ -137,7 +135,7 @@ FallbackDecision Serving::dial_first(const Upstream& upstream, Consultation& abo
                      dials_.erase(number);
                    }});
   if (!token) return FallbackDecision::defer();
-  const Endpoint target{upstream.address, upstream.target.port_for(about.destination().port)};
+  const Endpoint target{upstream.target.address, upstream.target.port_for(about.destination().port)};
   auto done = [this, number, &upstream, tuple = about.syn().tuple,
                token = std::move(token)](Dial::Result result) mutable {
     dial_ended(number, upstream, tuple, std::move(token), std::move(result));

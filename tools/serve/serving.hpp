@@ -19,7 +19,8 @@ namespace backstop::tools {
 
 class Serving {
  public:
-  /// Drives its tasks with `loop`. Throws std::invalid_argument when a rule cannot be carried out.
+  /// Drives its tasks with `loop`. The hosts of proxies have been looked up. Throws std::invalid_argument when a port
+  /// cannot be listened on.
   Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop, Journal& journal);
   ~Serving();
   Serving(const Serving&) = delete;
@@ -29,11 +30,10 @@ class Serving {
   void describe(Summary& summary) const;
 
  private:
-  /// A rule of proxy:HOST:PORT with its host found.
+  /// A rule of proxy:HOST:PORT.
   struct Upstream {
     std::string rule;
     ProxyTarget target;
-    Ipv4Address address;
   };
   struct RuleHandle {
     std::string rule;
