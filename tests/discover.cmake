@@ -27,7 +27,7 @@ while(names MATCHES "^([^\n]+)\n")
   if(NOT found EQUAL -1)
     string(APPEND properties " LABELS threads")
   endif()
-  if(AREA STREQUAL "kernel")
+  if(AREA MATCHES "^(kernel|serve)$")
     string(APPEND properties " RESOURCE_LOCK kernel")
   endif()
   string(APPEND content "add_test([==[${AREA}: ${name}]==] [==[${PROGRAM}]==] [==[${spec}]==])\n"
