@@ -12,8 +12,9 @@ class App;
 
 namespace backstop::tools {
 
-inline constexpr int exit_failure = 1;  ///< it started and then went wrong
-inline constexpr int exit_usage = 2;    ///< bad input, or the machine lacks what was asked for
+inline constexpr int exit_failure = 1;     ///< it started and then went wrong
+inline constexpr int exit_usage = 2;       ///< bad input, or the machine lacks what was asked for
+inline constexpr int exit_unreadable = 3;  ///< a capture that cannot be read
 
 /// Bad input: main prints it as one line on stderr and exits with exit_usage. Names the thing and the cure.
 class UsageError : public std::runtime_error {
@@ -23,5 +24,6 @@ class UsageError : public std::runtime_error {
 
 void add_serve(CLI::App& app);
 void add_demo(CLI::App& app, int& exit_code);
+void add_dump(CLI::App& app);
 
 }  // namespace backstop::tools

@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "tools/capture/capture_error.hpp"
 #include "tools/command.hpp"
 
 namespace {
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   add_serve(app);
   add_demo(app, exit_code);
+  add_dump(app);
   try {
     app.parse(argc, argv);
     return exit_code;
@@ -45,6 +47,8 @@ int main(int argc, char** argv) {
     return fail_to_parse(app, error);
   } catch (const UsageError& error) {
     return fail(app, error.what(), exit_usage);
+  } catch (const backstop::capture::UnreadableCapture& error) {
+    return fail(app, error.what(), exit_unreadable);
   } catch (const std::exception& error) {
     return fail(app, error.what(), exit_failure);
   }

@@ -1,6 +1,6 @@
 #include <vector>
 
-#include "tests/replay/capture_file.hpp"
+#include "tests/support/capture_file.hpp"
 #include "tests/support/catch.hpp"
 #include "tools/capture/capture_error.hpp"
 #include "tools/capture/packet_reader.hpp"

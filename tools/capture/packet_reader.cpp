@@ -1,6 +1,7 @@
 #include "tools/capture/packet_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "stack/wire/checksum.hpp"
 #include "tools/capture/capture_error.hpp"
@@ -37,13 +38,15 @@ void write_header_checksum(MutableBytes packet) {
 // Why: several times what a capture of ordinary traffic has under way at once.
 constexpr std::uint32_t most_reassemblies = 64;
 
-PacketReader::PacketReader(const std::string& path, Filter filter)
+PacketReader::PacketReader(const std::string& path, Filter filter, Fragments fragments)
     : name_(path),
       frames_(open_capture(path)),
       filter_(std::move(filter)),
+      fragments_(fragments),
       reassembler_(most_reassemblies, std::pmr::get_default_resource()) {}
 
 std::optional<Packet> PacketReader::next() {
+  if (whole_) return std::exchange(whole_, std::nullopt);
   while (const auto frame = frames_->next()) {
     ++counts_.frames;
     if (!is_known_link_type(frame->link_type)) {
@@ -57,7 +60,11 @@ std::optional<Packet> PacketReader::next() {
     const Bytes bytes = find_ipv4(*frame);
     if (bytes.empty()) continue;
     auto packet = read_ipv4(*frame, bytes);
-    if (packet && (!packet->ip.header.is_fragment() || reassemble(*packet))) return packet;
+    if (!packet) continue;
+    if (!packet->ip.header.is_fragment()) return packet;
+    whole_ = reassemble(*packet);
+    if (fragments_ == Fragments::shown_as_well) return packet;
+    if (whole_) return std::exchange(whole_, std::nullopt);
   }
   counts_.cut_short = frames_->cut_short();
   return std::nullopt;
@@ -114,16 +121,17 @@ std::expected<wire::Ipv4Datagram, Drop> PacketReader::parse_mended(const Frame& 
   return wire::parse_ipv4(mended_);
 }
 
-// Puts the whole datagram in the fragment's place. False while pieces are missing.
-bool PacketReader::reassemble(Packet& packet) {
+// The whole datagram in the fragment's place; nothing while pieces are missing.
+std::optional<Packet> PacketReader::reassemble(Packet packet) {
   ++counts_.fragments;
   reassembler_.expire(packet.time);
   const auto whole =
       packet.missing > 0 ? std::unexpected(Drop::fragment_malformed) : reassembler_.add(packet.ip, packet.time);
   if (!whole) ++counts_.lost_fragments;
-  if (!whole || !*whole) return false;
+  if (!whole || !*whole) return std::nullopt;
   packet.ip = **whole;
-  return true;
+  packet.put_together = true;
+  return packet;
 }
 
 Instant PacketReader::forward(Instant captured) {

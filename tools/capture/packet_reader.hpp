@@ -38,12 +38,19 @@ struct Packet {
   wire::Ipv4Datagram ip;      ///< what the snapshot length cut off is filled with zeros
   std::uint32_t missing = 0;  ///< octets that were filled in so
   bool header_checksum_wrong = false;
+  bool put_together = false;  ///< out of fragments
+};
+
+/// What becomes of fragments.
+enum class Fragments : std::uint8_t {
+  put_together,   ///< only whole datagrams come out
+  shown_as_well,  ///< each fragment comes out, and the datagram behind the last of its fragments
 };
 
 class PacketReader {
  public:
   /// Throws UnreadableCapture.
-  PacketReader(const std::string& path, Filter filter);
+  PacketReader(const std::string& path, Filter filter, Fragments fragments = Fragments::put_together);
 
   /// The next IPv4 packet, or nothing at the end. Throws UnreadableCapture, and std::invalid_argument for the filter.
   std::optional<Packet> next();
@@ -53,12 +60,14 @@ class PacketReader {
   Bytes find_ipv4(const Frame& frame);
   std::optional<Packet> read_ipv4(const Frame& frame, Bytes bytes);
   std::expected<wire::Ipv4Datagram, Drop> parse_mended(const Frame& frame, Bytes bytes, Packet& packet);
-  bool reassemble(Packet& packet);
+  std::optional<Packet> reassemble(Packet packet);
   Instant forward(Instant captured);
 
   std::string name_;
   std::unique_ptr<FrameSource> frames_;
   Filter filter_;
+  Fragments fragments_;
+  std::optional<Packet> whole_;  // comes next
   CaptureCounts counts_;
   Instant now_ = Instant::min();
   std::vector<std::byte> mended_;  // a packet that is not taken as the file has it

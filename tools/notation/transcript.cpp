@@ -10,10 +10,17 @@ std::string address_prefix(const std::string_view source, std::string_view desti
   return std::string(source) + " > " + std::string(destination) + ": ";
 }
 
+std::string address_prefix(const wire::Ipv4Header& ip) {
+  return address_prefix(AddressText(ip.source).view(), AddressText(ip.destination).view());
+}
+
 std::string describe_segment(const wire::Ipv4Datagram& datagram, Offload offload, const Origins& origins,
                              bool addresses) {
   const auto segment = wire::parse_segment(datagram, offload);
-  if (!segment) return "tcp: " + std::string(to_string(segment.error()));
+  if (!segment) {
+    const std::string prefix = addresses ? address_prefix(datagram.header) : "";
+    return prefix + "tcp: " + std::string(to_string(segment.error()));
+  }
   const Endpoint source{datagram.header.source, segment->source_port};
   const Endpoint destination{datagram.header.destination, segment->destination_port};
   const std::string line = format(*segment, origins.of(source, destination));
@@ -65,8 +72,7 @@ std::string describe(const InboundPacket& packet, const Origins& origins, bool a
     return describe_ecn(ip.tos) + describe_segment(*datagram, packet.offload, origins, addresses);
   }
   const std::string line = describe_other(*datagram, origins);
-  if (!addresses) return line;
-  return address_prefix(AddressText(ip.source).view(), AddressText(ip.destination).view()) + line;
+  return addresses ? address_prefix(ip) + line : line;
 }
 
 std::string format(Duration time) {

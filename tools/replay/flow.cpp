@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "stack/wire/checksum.hpp"
+#include "tools/capture/uncomputed_checksum.hpp"
 #include "tools/notation/transcript.hpp"
 #include "tools/replay/diff.hpp"
 #include "tools/replay/lines.hpp"
@@ -32,18 +32,6 @@ bool is_signed(const wire::Ipv4Datagram& datagram) {
     at += kind == no_operation ? 1u : wire::load8(tcp, at + 1);
   }
   return false;
-}
-
-// A checksum that a network card was still to compute: zero, or the sum of the pseudo-header, whose length some senders
-// leave out.
-bool is_uncomputed(const wire::Ipv4Datagram& datagram) {
-  const std::uint16_t found = wire::load16(datagram.payload, 16);
-  const auto sum = [&](std::size_t size) {
-    return wire::pseudo_header(datagram.header.source, datagram.header.destination, wire::protocol_tcp,
-                               static_cast<std::uint16_t>(size))
-        .sum();
-  };
-  return found == 0 || found == sum(datagram.payload.size()) || found == sum(0);
 }
 
 }  // namespace
@@ -175,7 +163,7 @@ bool Flow::takes_wrong_checksum(const Packet& packet) const {
     case ChecksumPolicy::automatic:
       break;
   }
-  return is_uncomputed(packet.ip) || wire::parse_segment(packet.ip).has_value();
+  return capture::is_uncomputed_checksum(packet.ip) || wire::parse_segment(packet.ip).has_value();
 }
 
 void Flow::arrive(Arrival arrival, Bytes packet) {

@@ -1,4 +1,4 @@
-#include "tests/replay/capture_file.hpp"
+#include "tests/support/capture_file.hpp"
 
 #include <unistd.h>
 #include <zlib.h>
