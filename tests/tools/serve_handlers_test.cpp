@@ -16,16 +16,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Task accept_all(Listener listener, Executor& executor, Handler handler) {
-  while (auto stream = co_await accept(listener)) executor.spawn(serve_connection(handler, std::move(*stream)));
+using Serve = std::function<Task(Stream)>;
+
+Task accept_all(Listener listener, Executor& executor, Serve serve) {
+  while (auto stream = co_await accept(listener)) executor.spawn(serve(std::move(*stream)));
 }
 
 /// A client's stack, and one that serves.
 class Bench {
  public:
   explicit Bench(Handler handler, const test::Conditions& conditions = {})
+      : Bench([handler](Stream stream) { return serve_connection(handler, std::move(stream)); }, conditions) {}
+  explicit Bench(Serve serve, const test::Conditions& conditions = {})
       : hosts_(conditions, 7, {}, [](Config& config) { config.coroutine_memory = 1 << 16; }), executor_(hosts_.second) {
-    REQUIRE(executor_.spawn(accept_all(hosts_.second.listen({{}, 7}).value(), executor_, handler)));
+    REQUIRE(executor_.spawn(accept_all(hosts_.second.listen({{}, 7}).value(), executor_, std::move(serve))));
   }
 
   Stream connect() {
@@ -169,6 +173,17 @@ TEST_CASE("Chargen ends when the client goes", "[serve]") {
   Stream stream = bench.connect();
   bench.read_exactly(stream, 10'000);
   stream.abort();
+  CHECK(bench.run_until([&] { return bench.executor().tasks() == tasks_at_rest; }));
+}
+
+TEST_CASE("A banner is sent whole, then the end of text, whatever the client says", "[serve]") {
+  const std::string text(100'000, 'b');  // more than one window
+  Bench bench([&text](Stream stream) { return banner(std::move(stream), text); }, {.delay = 2ms, .loss = 0.05});
+  Stream stream = bench.connect();
+  bench.write(stream, "EHLO there\r\n");
+  CHECK(bench.read_to_end(stream) == text);
+  CHECK(stream.peek().value().empty());  // an end of text, and no reset
+  CHECK(stream.close());
   CHECK(bench.run_until([&] { return bench.executor().tasks() == tasks_at_rest; }));
 }
 

@@ -36,9 +36,9 @@ TEST_CASE("Serve's arguments become options", "[serve]") {
   CHECK(options.address == Ipv4Address::of(10, 90, 0, 2));
   CHECK(options.host_address->address == Ipv4Address::of(10, 90, 0, 1));
   CHECK(options.host_address->prefix == 24);
-  CHECK(options.listeners.size() == 2);
-  CHECK(options.fallbacks.size() == 2);
-  CHECK(options.fallbacks[0].text == "22=decline");
+  CHECK(options.rules.listeners.size() == 2);
+  CHECK(options.rules.fallbacks.size() == 2);
+  CHECK(options.rules.fallbacks[0].text == "22=decline");
   CHECK(options.duration == std::chrono::milliseconds(1500));
   CHECK(options.mtu == 1400);
 }

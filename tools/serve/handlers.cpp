@@ -96,7 +96,17 @@ Task http(Stream stream) {
     keep_alive = response.keep_alive;
     if (keep_alive) co_await skip_body(stream, parser.request().content_length);
   }
-  // What the peer still sends is taken: text left unread would turn our FIN into a RST that overtakes the answer.
+  co_await say_goodbye(stream);
+}
+
+Task banner(Stream stream, std::string_view text) {
+  // Why not in the condition: GCC 12 makes code of that which traps.
+  const auto written = co_await write(stream, std::as_bytes(std::span{text}));
+  if (!written) co_return;
+  co_await say_goodbye(stream);
+}
+
+Task say_goodbye(Stream& stream) {
   if (stream.close()) co_await throw_away(stream);
 }
 

@@ -1,8 +1,13 @@
 #include "tools/serve/journal.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <ctime>
 #include <iostream>
+#include <utility>
 
+#include "tools/serve/escapes.hpp"
 #include "tun/pcap_writer.hpp"
 
 namespace backstop::tools {
@@ -14,6 +19,25 @@ JsonObject about(std::string_view event, std::string_view rule, const FourTuple&
   object.add("source", AddressText(tuple.remote).view()).add("destination", AddressText(tuple.local).view());
   if (!rule.empty()) object.add("rule", rule);
   return object;
+}
+
+/// "2026-11-26 05:28:11", in UTC.
+std::string time_of_day(std::time_t time) {
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+  return text.data();
+}
+
+std::string visit_row(std::string_view time, std::string_view source, std::string_view destination,
+                      std::string_view octets, std::string_view said) {
+  const auto padded = [](std::string_view text, std::size_t width) {
+    return std::string(text) + std::string(width - std::min(width, text.size()), ' ') + "  ";
+  };
+  constexpr std::size_t endpoint_width = 21;  // of 255.255.255.255:65535
+  return padded(time, 19) + padded(source, endpoint_width) + padded(destination, endpoint_width) + padded(octets, 6) +
+         std::string(said);
 }
 
 }  // namespace
@@ -42,8 +66,19 @@ void Journal::dial_failed(std::string_view rule, const FourTuple& tuple, int err
   if (json_) line(about("dial_failed", rule, tuple).add("error", std::strerror(error)));
 }
 
+void Journal::visit(std::string_view rule, const FourTuple& tuple, std::string_view said) {
+  if (json_) {
+    return line(about("visit", rule, tuple).add("octets", said.size()).add("said", std::string_view(escaped(said))));
+  }
+  if (!std::exchange(visited_, true)) out_ << visit_row("time", "source", "destination", "octets", "said") << '\n';
+  out_ << visit_row(time_of_day(std::time(nullptr)), AddressText(tuple.remote).view(), AddressText(tuple.local).view(),
+                    std::to_string(said.size()), escaped(said))
+       << std::endl;
+}
+
 void Journal::summary(const Summary& summary) {
   if (json_) return line(json_of(summary, tun::PcapWriter::wall_clock()));
+  if (visited_) out_ << '\n';
   out_ << table_of(summary) << std::flush;
 }
 

@@ -1,6 +1,6 @@
 // What `backstop serve` tells while it runs and at its end: the line that begins with "ready", then with --json an
-// object for each step, else a table at the end. Each line is flushed. It goes to stdout, or to stderr when a capture
-// has that. Read next: report.hpp.
+// object for each step, else the visitors of ports that log, and a table at the end. Each line is flushed. It goes to
+// stdout, or to stderr when a capture has that. Read next: report.hpp.
 #pragma once
 
 #include <iosfwd>
@@ -25,6 +25,8 @@ class Journal {
   void listener(std::string_view step, std::string_view rule, const FourTuple& tuple);
   /// A dial for a proxy failed with `error`, an errno.
   void dial_failed(std::string_view rule, const FourTuple& tuple, int error);
+  /// Somebody came to a port that logs, and said that much. Without --json it is a row of a table.
+  void visit(std::string_view rule, const FourTuple& tuple, std::string_view said);
   void summary(const Summary& summary);
 
   /// Whether anybody reads the steps.
@@ -36,6 +38,7 @@ class Journal {
   std::ostream& out_;
   Ipv4Address address_;
   bool json_;
+  bool visited_ = false;
 };
 
 }  // namespace backstop::tools

@@ -1,6 +1,5 @@
 #include "tools/serve/options.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -53,25 +52,15 @@ Parsed<void> read_addresses(const ServeArguments& arguments, ServeOptions& optio
   return {};
 }
 
-Parsed<void> read_listeners(const ServeArguments& arguments, ServeOptions& options) {
+Parsed<void> read_rules(const ServeArguments& arguments, ServeOptions& options) {
   for (const auto& text : arguments.listeners) {
-    auto rule = parse_listen_rule(text);
-    if (!rule) return std::unexpected("--listen " + rule.error());
-    const auto other = std::ranges::find(options.listeners, rule->port, &ListenRule::port);
-    if (other != options.listeners.end()) {
-      return std::unexpected("--listen " + text + ": port " + std::to_string(rule->port) + " has a listener already (" +
-                             other->text + "); a port takes one");
-    }
-    options.listeners.push_back(std::move(*rule));
+    if (auto added = add_listener(options.rules, "--listen", text); !added) return added;
   }
-  return {};
-}
-
-Parsed<void> read_fallbacks(const ServeArguments& arguments, ServeOptions& options) {
   for (const auto& text : arguments.fallbacks) {
-    auto rule = parse_fallback_rule(text);
-    if (!rule) return std::unexpected("--fallback " + rule.error());
-    options.fallbacks.push_back(std::move(*rule));
+    if (auto added = add_fallback(options.rules, "--fallback", text); !added) return added;
+  }
+  for (const auto& file : arguments.rules_files) {
+    if (auto added = add_rules(options.rules, file); !added) return added;
   }
   return {};
 }
@@ -121,7 +110,7 @@ Parsed<ServeOptions> parse_serve_arguments(const ServeArguments& arguments) {
   options.any_ip = arguments.any_ip;
   options.json = arguments.json;
   options.capture = arguments.capture;
-  for (const auto read : {read_addresses, read_listeners, read_fallbacks, read_limits}) {
+  for (const auto read : {read_addresses, read_rules, read_limits}) {
     if (auto done = read(arguments, options); !done) return std::unexpected(done.error());
   }
   return options;

@@ -10,6 +10,7 @@
 
 #include "stack/wire/address.hpp"
 #include "tools/serve/rules.hpp"
+#include "tools/serve/rules_file.hpp"
 #include "tun/fault_injector.hpp"
 #include "tun/interface.hpp"
 
@@ -23,12 +24,14 @@ struct ServeArguments {
   std::string address;
   std::vector<std::string> listeners;
   std::vector<std::string> fallbacks;
+  std::vector<RulesFile> rules_files;  ///< asked after those above
   std::optional<std::uint16_t> mtu;
   std::optional<double> duration;  ///< seconds
   std::string capture;
   std::string impairment;
   bool any_ip = false;
   bool json = false;
+  bool check = false;  ///< and no more
 };
 
 struct ServeOptions {
@@ -38,8 +41,7 @@ struct ServeOptions {
   Ipv4Address address;
   bool any_ip = false;
   std::optional<std::uint16_t> mtu;  ///< octets
-  std::vector<ListenRule> listeners;
-  std::vector<FallbackRule> fallbacks;
+  Rules rules;
   std::string capture;  ///< file to write packets to; "-" is stdout, empty is none
   std::optional<tun::FaultOptions> faults;
   bool json = false;

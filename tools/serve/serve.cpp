@@ -1,8 +1,13 @@
 // `backstop serve` on the command line: its options and its help. What it does is in server.hpp.
 #include <CLI/CLI.hpp>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 
 #include "tools/command.hpp"
@@ -17,28 +22,43 @@ constexpr const char* description =
 
 constexpr const char* rules_help = R"(Rules:
   --listen PORT=HANDLER
-      echo      send back what comes (RFC 862)
-      discard   take what comes (RFC 863)
-      chargen   send lines of text without end (RFC 864)
-      http      a page that shows the connection's own state
-  --fallback PORTS=ACTION
+      echo         send back what comes (RFC 862)
+      discard      take what comes (RFC 863)
+      chargen      send lines of text without end (RFC 864)
+      http         a page that shows the connection's own state
+      banner:TEXT  send TEXT and close; \n, \r, \t, \0, \\, \, and \xHH in it are what they are in C
+      log          record who came and what they said first, and close
+  --fallback PORTS=ACTION[,max=N][,per-source=N]
       PORTS is a port, a range, a list of both, or * for all. The rules are asked in the order given, for flows that no
       listener takes; a flow that none claims is reset, as if nobody were there.
       HANDLER          accept the flow, and serve it with one of the handlers above
       decline          ask the next rule
       reject           reset it: connection refused
       drop             say nothing
+      unreachable      answer with ICMP: port unreachable; also unreachable:net, :host, :port and :admin
       proxy:HOST:PORT  dial HOST, and accept when that succeeds; {port} as PORT stands for the port asked for
+      delay:MS:ACTION  hold the flow for MS milliseconds, and then one of the above
+      max=N            at most N flows of this rule at a time, those held counted; more are reset
+      per-source=N     at most N of one source address
+  --rules FILE
+      A rule a line, in the same words; they come after those of the command line. # begins a comment.
+          listen 80=http
+          fallback 8000-8999=echo,max=100,per-source=5
+          fallback *=reject
 
 Output:
   The first line is `ready ...`, when packets flow. With --json every line after it is a JSON object, one for each step
   of a flow; without it there is a table at the end. With --pcap-out - the capture has stdout, and all else is on stderr.
-  SIGINT and SIGTERM close what is open and end it.
+  SIGINT and SIGTERM close what is open and end it. Bad input is one line on stderr, and exit code 2.
 
-Example:
+Examples:
   backstop serve --tun bs0 --host-addr 10.90.0.1/24 --addr 10.90.0.2 \
       --listen 80=http --fallback '8000-8999=echo' --fallback '*=reject'
-  curl http://10.90.0.2/)";
+  curl http://10.90.0.2/
+
+  A honeypot that says what it takes for a mail server, and records all else that is tried:
+  backstop serve --tun bs0 --host-addr 10.90.0.1/24 --addr 10.90.0.2 \
+      --fallback '25=delay:300:banner:220 mail ready\r\n' --fallback '*=log,max=1000,per-source=10')";
 
 void add_link_options(CLI::App& serve, ServeArguments& arguments) {
   serve.add_option("--tun", arguments.device, "the TUN device; made when there is none, else used as it is")
@@ -53,6 +73,14 @@ void add_link_options(CLI::App& serve, ServeArguments& arguments) {
   serve.add_option("--mtu", arguments.mtu, "of a device that is made; 1500 unless given")->type_name("OCTETS");
 }
 
+std::string read_rules(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  std::getline(file, text, '\0');  // all of it
+  if (!file.is_open() || file.bad()) throw UsageError("--rules " + path + ": " + std::strerror(errno));
+  return text;
+}
+
 void add_rule_options(CLI::App& serve, ServeArguments& arguments) {
   serve.add_option("--listen", arguments.listeners, "serve a port; may be given several times")
       ->allow_extra_args(false)
@@ -60,6 +88,16 @@ void add_rule_options(CLI::App& serve, ServeArguments& arguments) {
   serve.add_option("--fallback", arguments.fallbacks, "what to do with other flows; may be given several times")
       ->allow_extra_args(false)
       ->type_name("PORTS=ACTION");
+  serve
+      .add_option_function<std::vector<std::string>>(
+          "--rules",
+          [&arguments](const std::vector<std::string>& paths) {
+            for (const auto& path : paths) arguments.rules_files.push_back({path, read_rules(path)});
+          },
+          "read rules from this file; may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  serve.add_flag("--check", arguments.check, "only say whether all of this makes sense");
 }
 
 void add_output_options(CLI::App& serve, ServeArguments& arguments) {
@@ -73,18 +111,29 @@ void add_output_options(CLI::App& serve, ServeArguments& arguments) {
 }
 
 /// What fails before packets flow is the input's or the machine's fault.
-std::unique_ptr<Server> start(const ServeOptions& options) try {
-  return std::make_unique<Server>(options);
+template <class Work>
+auto before_packets_flow(Work work) try {
+  return work();
 } catch (const std::system_error& error) {
   throw UsageError(error.what());
 } catch (const std::invalid_argument& error) {
   throw UsageError(error.what());
 }
 
+std::string count_of(std::size_t count, const std::string& thing) {
+  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
 void run(const ServeArguments& arguments) {
   const auto options = parse_serve_arguments(arguments);
   if (!options) throw UsageError(options.error());
-  start(*options)->run();
+  const auto ready = before_packets_flow([&] { return settled(*options); });
+  if (arguments.check) {
+    std::cout << "ok: " << count_of(ready.rules.listeners.size(), "listener") << ", "
+              << count_of(ready.rules.fallbacks.size(), "fallback rule") << std::endl;
+    return;
+  }
+  before_packets_flow([&] { return std::make_unique<Server>(ready); })->run();
 }
 
 }  // namespace

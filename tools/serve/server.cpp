@@ -20,15 +20,8 @@ void look_up(FallbackRule& rule) {
   auto* target = std::get_if<ProxyTarget>(&rule.action);
   if (target == nullptr) return;
   const auto address = resolve(target->host);
-  if (!address) throw std::invalid_argument("--fallback " + rule.text + ": " + address.error());
+  if (!address) throw std::invalid_argument(rule.origin + ": " + address.error());
   target->address = *address;
-}
-
-/// The options once the thread is where they say, and the hosts that they name have been found there.
-ServeOptions settled(ServeOptions options) {
-  if (!options.network_namespace.empty()) tun::enter_network_namespace(options.network_namespace);
-  std::ranges::for_each(options.fallbacks, look_up);
-  return options;
 }
 
 Config configuration(const ServeOptions& options, Link& link) {
@@ -37,7 +30,7 @@ Config configuration(const ServeOptions& options, Link& link) {
   const auto host = link.device().host_address();
   if (host) config.prefix = host->prefix;
   config.any_ip = options.any_ip;
-  config.max_listeners = std::max(config.max_listeners, static_cast<std::uint32_t>(options.listeners.size()));
+  config.max_listeners = std::max(config.max_listeners, static_cast<std::uint32_t>(options.rules.listeners.size()));
   config.secret = random_secret();
   tun::fit(config, link.top());
   return config;
@@ -50,8 +43,14 @@ bool is_closed(State state) {
 
 }  // namespace
 
-Server::Server(const ServeOptions& options)
-    : options_(settled(options)),
+ServeOptions settled(ServeOptions options) {
+  if (!options.network_namespace.empty()) tun::enter_network_namespace(options.network_namespace);
+  std::ranges::for_each(options.rules.fallbacks, look_up);
+  return options;
+}
+
+Server::Server(ServeOptions options)
+    : options_(std::move(options)),
       journal_(options_),
       link_(options_),
       stack_(configuration(options_, link_)),

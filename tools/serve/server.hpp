@@ -14,11 +14,15 @@
 
 namespace backstop::tools {
 
+/// Puts the calling thread into the network namespace of the options, and finds the hosts that rules name there.
+/// Throws std::system_error or std::invalid_argument.
+ServeOptions settled(ServeOptions options);
+
 class Server {
  public:
-  /// Makes everything, in the network namespace of the options, which the calling thread is in from now on.
-  /// Throws std::system_error or std::invalid_argument, and leaves nothing behind.
-  explicit Server(const ServeOptions& options);
+  /// Makes everything. The options are settled. Throws std::system_error or std::invalid_argument, and leaves nothing
+  /// behind.
+  explicit Server(ServeOptions options);
 
   /// Serves until a signal comes or the time is over, closes what is open, and tells what it has seen.
   /// Throws std::system_error when the device or the capture fails.

@@ -10,24 +10,13 @@
 
 #include "tools/serve/handlers.hpp"
 #include "tools/serve/relay.hpp"
+#include "tools/serve/visitor.hpp"
 
 namespace backstop::tools {
 namespace {
 
 // Why: a dial that takes longer has lost its client; those of today retry a SYN at 1, 3 and 7 s.
 constexpr Duration dial_patience = std::chrono::seconds{10};
-
-FallbackDecision decision_of(PlainAction action) {
-  switch (action) {
-    case PlainAction::decline:
-      return FallbackDecision::decline();
-    case PlainAction::reject:
-      return FallbackDecision::reject();
-    case PlainAction::drop:
-      return FallbackDecision::drop();
-  }
-  return FallbackDecision::decline();
-}
 
 /// What the client hears when its upstream cannot be reached: the same, as far as TCP and ICMP can say it.
 Refusal refusal_for(int error) {
@@ -48,7 +37,7 @@ Refusal refusal_for(int error) {
 
 FallbackOptions fallback_options(const ServeOptions& options, const Stack& stack) {
   FallbackOptions result;
-  result.max_handlers = static_cast<std::uint32_t>(options.fallbacks.size());
+  result.max_handlers = static_cast<std::uint32_t>(options.rules.fallbacks.size());
   result.max_flows = stack.config().max_connections;
   return result;
 }
@@ -57,9 +46,9 @@ FallbackOptions fallback_options(const ServeOptions& options, const Stack& stack
 
 Serving::Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop, Journal& journal)
     : loop_(loop), journal_(journal), executor_(stack), fallback_(stack, executor_, fallback_options(options, stack)) {
-  listeners_.reserve(options.listeners.size());  // Tasks refer to them.
-  for (const ListenRule& rule : options.listeners) listen(stack, rule);
-  for (const FallbackRule& rule : options.fallbacks) rules_.push_back({rule.text, register_rule(rule)});
+  listeners_.reserve(options.rules.listeners.size());  // Tasks refer to them.
+  for (const ListenRule& rule : options.rules.listeners) listen(stack, rule);
+  for (const FallbackRule& rule : options.rules.fallbacks) rules_.push_back({rule, register_rule(rule)});
   if (journal_.wants_steps()) {
     fallback_.on_flow_event([this](const FlowEvent& event) { journal_.fallback(event, rule_of(event.handler)); });
   }
@@ -73,7 +62,7 @@ void Serving::describe(Summary& summary) const {
   summary.fallback = fallback_.counters();
   for (const auto& [rule, handle] : rules_) {
     const HandlerCounters* counters = fallback_.counters(handle.id());
-    summary.rules.push_back({rule, counters != nullptr ? *counters : HandlerCounters{}});
+    summary.rules.push_back({rule.text, counters != nullptr ? *counters : HandlerCounters{}});
   }
 }
 
@@ -82,84 +71,107 @@ void Serving::describe(Summary& summary) const {
 void Serving::listen(Stack& stack, const ListenRule& rule) {
   auto listener = stack.listen({{}, rule.port});
   if (!listener) {
-    throw std::invalid_argument("--listen " + rule.text + ": " + std::string(to_string(listener.error())));
+    throw std::invalid_argument(rule.origin + ": " + std::string(to_string(listener.error())));
   }
   ListenerSummary& summary = listeners_.emplace_back(rule.text);
-  executor_.spawn(accept_all(std::move(*listener), rule.handler, summary));
+  executor_.spawn(accept_all(std::move(*listener), rule.service, summary));
 }
 
-Task Serving::accept_all(Listener listener, Handler handler, ListenerSummary& summary) {
+Task Serving::accept_all(Listener listener, const Service& service, ListenerSummary& summary) {
   while (auto stream = co_await accept(listener)) {
     ++summary.accepted;
-    executor_.spawn(journal_.wants_steps() ? serve_and_tell(std::move(*stream), handler, summary.rule)
-                                           : serve_connection(handler, std::move(*stream)));
+    executor_.spawn(journal_.wants_steps() ? serve_and_tell(std::move(*stream), service, summary.rule)
+                                           : serve(service, std::move(*stream), summary.rule));
   }
 }
 
-Task Serving::serve_and_tell(Stream stream, Handler handler, const std::string& rule) {
+Task Serving::serve_and_tell(Stream stream, const Service& service, const std::string& rule) {
   const FourTuple tuple = stream.info().tuple;
   journal_.listener("accepted", rule, tuple);
-  co_await serve_connection(handler, std::move(stream));
+  co_await serve(service, std::move(stream), rule);
   journal_.listener("closed", rule, tuple);
+}
+
+// `service` and `rule` are the options', and outlive every task.
+Task Serving::serve(const Service& service, Stream stream, const std::string& rule) {
+  if (const auto* said = std::get_if<Banner>(&service)) return banner(std::move(stream), said->text);
+  if (const auto* handler = std::get_if<Handler>(&service)) return serve_connection(*handler, std::move(stream));
+  return log_visitor(std::move(stream), loop_, [this, &rule](const FourTuple& tuple, std::string_view said) {
+    journal_.visit(rule, tuple, said);
+  });
 }
 
 // --- Fallback rules.
 
 FallbackHandle Serving::register_rule(const FallbackRule& rule) {
-  if (const auto* target = std::get_if<ProxyTarget>(&rule.action)) return register_proxy(rule, *target);
-  if (const auto* handler = std::get_if<Handler>(&rule.action)) {
-    return fallback_.register_handler([ports = rule.ports, handler = *handler](Consultation& about) {
-      if (!ports.contains(about.destination().port)) return FallbackDecision::decline();
-      return FallbackDecision::accept(
-          [handler](Stream stream) { return serve_connection(handler, std::move(stream)); });
-    });
+  HandlerOptions options;
+  options.limit.max = rule.limits.max.value_or(unlimited);
+  options.per_source.max = rule.limits.per_source.value_or(unlimited);
+  return fallback_.register_handler([this, &rule](Consultation& about) { return decide(rule, about); }, options);
+}
+
+FallbackDecision Serving::decide(const FallbackRule& rule, Consultation& about) {
+  if (!rule.ports.contains(about.destination().port)) return FallbackDecision::decline();
+  const bool needs_time = rule.delay.count() > 0 || std::holds_alternative<ProxyTarget>(rule.action);
+  return needs_time ? hold(rule, about) : decide_now(rule);
+}
+
+FallbackDecision Serving::decide_now(const FallbackRule& rule) {
+  if (const auto* refusal = std::get_if<Refusal>(&rule.action)) return *refusal;
+  if (const auto* service = std::get_if<Service>(&rule.action)) {
+    return FallbackDecision::accept(
+        [this, service, &rule](Stream stream) { return serve(*service, std::move(stream), rule.text); });
   }
-  const auto action = std::get<PlainAction>(rule.action);
-  return fallback_.register_handler([ports = rule.ports, action](Consultation& about) {
-    return ports.contains(about.destination().port) ? decision_of(action) : FallbackDecision::decline();
-  });
+  return FallbackDecision::decline();
 }
 
-FallbackHandle Serving::register_proxy(const FallbackRule& rule, const ProxyTarget& target) {
-  return fallback_.register_handler(
-      [this, ports = rule.ports, upstream = Upstream{rule.text, target}](Consultation& about) {
-        return ports.contains(about.destination().port) ? dial_first(upstream, about) : FallbackDecision::decline();
-      });
-}
-
-// The flow is held, and the client hears nothing, until the upstream has answered.
-FallbackDecision Serving::dial_first(const Upstream& upstream, Consultation& about) {
-  const std::uint64_t number = ++last_dial_;
-  DeferToken token =
-      about.defer({.timeout = dial_patience, .refusal = refusal_for(ETIMEDOUT), .on_cancel = [this, number] {
-                     dials_.erase(number);
-                   }});
+// The client hears nothing until the delay is over and the upstream, if there is one, has answered.
+FallbackDecision Serving::hold(const FallbackRule& rule, Consultation& about) {
+  const std::uint64_t number = ++last_held_;
+  DeferToken token = about.defer({.timeout = rule.delay + dial_patience,
+                                  .refusal = refusal_for(ETIMEDOUT),
+                                  .on_cancel = [this, number] { held_.erase(number); }});
   if (!token) return FallbackDecision::defer();
-  const Endpoint target{upstream.target.address, upstream.target.port_for(about.destination().port)};
-  auto done = [this, number, &upstream, tuple = about.syn().tuple,
-               token = std::move(token)](Dial::Result result) mutable {
-    dial_ended(number, upstream, tuple, std::move(token), std::move(result));
-  };
-  dials_.emplace(number, std::make_unique<Dial>(loop_, target, std::move(done)));
+  Held& held = held_.try_emplace(number, rule, about.syn().tuple, std::move(token)).first->second;
+  if (rule.delay.count() > 0) {
+    held.delay = loop_.call_after(rule.delay, [this, number] { delay_ended(number); });
+  } else {
+    dial(number, held, std::get<ProxyTarget>(rule.action));
+  }
   return FallbackDecision::defer();
 }
 
-void Serving::dial_ended(std::uint64_t number, const Upstream& upstream, const FourTuple& tuple, DeferToken token,
-                         Dial::Result result) {
-  dials_.erase(number);
+void Serving::delay_ended(std::uint64_t number) {
+  const auto held = held_.find(number);
+  if (const auto* target = std::get_if<ProxyTarget>(&held->second.rule.action)) {
+    return dial(number, held->second, *target);
+  }
+  const auto done = held_.extract(held);
+  std::ignore = done.mapped().token.answer(decide_now(done.mapped().rule));
+}
+
+void Serving::dial(std::uint64_t number, Held& held, const ProxyTarget& target) {
+  const Endpoint upstream{target.address, target.port_for(held.tuple.local.port)};
+  held.dial = std::make_unique<Dial>(loop_, upstream,
+                                     [this, number](Dial::Result result) { dial_ended(number, std::move(result)); });
+}
+
+void Serving::dial_ended(std::uint64_t number, Dial::Result result) {
+  const auto done = held_.extract(number);
+  Held& held = done.mapped();
   if (!result) {
-    journal_.dial_failed(upstream.rule, tuple, result.error());
-    std::ignore = token.answer(refusal_for(result.error()));
+    journal_.dial_failed(held.rule.text, held.tuple, result.error());
+    std::ignore = held.token.answer(refusal_for(result.error()));
     return;
   }
-  std::ignore = token.accept([&loop = loop_, socket = std::move(*result)](Stream stream) mutable {
+  std::ignore = held.token.accept([&loop = loop_, socket = std::move(*result)](Stream stream) mutable {
     return relay(std::move(stream), loop, std::move(socket));
   });
 }
 
 std::string_view Serving::rule_of(HandlerId handler) const {
   const auto found = std::ranges::find(rules_, handler, [](const RuleHandle& rule) { return rule.handle.id(); });
-  return found == rules_.end() ? std::string_view{} : found->rule;
+  return found == rules_.end() ? std::string_view{} : found->rule.text;
 }
 
 }  // namespace backstop::tools

@@ -1,6 +1,6 @@
-// What runs on the stack: a task for each listener, the fallback manager with a handler for each rule, and the dials of
-// proxies. Destroying it closes listeners and connections.
-// Read next: handlers.hpp and relay.hpp, the tasks of connections.
+// What runs on the stack: a task for each listener, the fallback manager with a handler for each rule, and the flows
+// that are held for a delay or a dial. Destroying it closes listeners and connections. Read next: handlers.hpp and
+// relay.hpp, the tasks of connections.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace backstop::tools {
 
 class Serving {
  public:
-  /// Drives its tasks with `loop`. The hosts of proxies have been looked up. Throws std::invalid_argument when a port
+  /// Drives its tasks with `loop`. The options are settled, and outlive it. Throws std::invalid_argument when a port
   /// cannot be listened on.
   Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop, Journal& journal);
   ~Serving();
@@ -30,33 +30,39 @@ class Serving {
   void describe(Summary& summary) const;
 
  private:
-  /// A rule of proxy:HOST:PORT.
-  struct Upstream {
-    std::string rule;
-    ProxyTarget target;
-  };
   struct RuleHandle {
-    std::string rule;
+    const FallbackRule& rule;
     FallbackHandle handle;
+  };
+  /// A flow that waits for its rule's delay, and then for the dial of a proxy.
+  struct Held {
+    const FallbackRule& rule;
+    FourTuple tuple;
+    DeferToken token;
+    tun::Timer delay;
+    std::unique_ptr<Dial> dial;
   };
 
   void listen(Stack& stack, const ListenRule& rule);
-  Task accept_all(Listener listener, Handler handler, ListenerSummary& summary);
-  Task serve_and_tell(Stream stream, Handler handler, const std::string& rule);
+  Task accept_all(Listener listener, const Service& service, ListenerSummary& summary);
+  Task serve_and_tell(Stream stream, const Service& service, const std::string& rule);
+  Task serve(const Service& service, Stream stream, const std::string& rule);
 
   FallbackHandle register_rule(const FallbackRule& rule);
-  FallbackHandle register_proxy(const FallbackRule& rule, const ProxyTarget& target);
-  FallbackDecision dial_first(const Upstream& upstream, Consultation& about);
-  void dial_ended(std::uint64_t number, const Upstream& upstream, const FourTuple& tuple, DeferToken token,
-                  Dial::Result result);
+  FallbackDecision decide(const FallbackRule& rule, Consultation& about);
+  FallbackDecision decide_now(const FallbackRule& rule);
+  FallbackDecision hold(const FallbackRule& rule, Consultation& about);
+  void delay_ended(std::uint64_t number);
+  void dial(std::uint64_t number, Held& held, const ProxyTarget& target);
+  void dial_ended(std::uint64_t number, Dial::Result result);
   [[nodiscard]] std::string_view rule_of(HandlerId handler) const;
 
   tun::EventLoop& loop_;
   Journal& journal_;
   std::vector<ListenerSummary> listeners_;
   Executor executor_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Dial>> dials_;
-  std::uint64_t last_dial_ = 0;
+  std::unordered_map<std::uint64_t, Held> held_;
+  std::uint64_t last_held_ = 0;
   FallbackManager fallback_;
   std::vector<RuleHandle> rules_;
 };
