@@ -63,8 +63,8 @@ class Serving {
   Executor executor_;
   std::unordered_map<std::uint64_t, Held> held_;
   std::uint64_t last_held_ = 0;
+  std::vector<RuleHandle> rules_;  // before the manager, whose end still brings events about them
   FallbackManager fallback_;
-  std::vector<RuleHandle> rules_;
 };
 
 }  // namespace backstop::tools
