@@ -36,6 +36,12 @@ Pipe make_pipe() {
   return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
+int count_of(std::string_view text, std::string_view part) {
+  int count = 0;
+  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
+}
+
 [[noreturn]] void become(std::vector<std::string>& command, const std::function<void()>& in_child) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (in_child) in_child();
@@ -69,9 +75,9 @@ Process::~Process() {
 
 void Process::send_signal(int signal) const { ::kill(pid_, signal); }
 
-bool Process::wait_for(const Output& output, std::string_view part) {
+bool Process::wait_for(const Output& output, std::string_view part, int times) {
   const auto limit = SteadyClock::now() + patience;
-  while (output.text.find(part) == std::string::npos) {
+  while (count_of(output.text, part) < times) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit - SteadyClock::now());
     if (left.count() <= 0 || !read_some(static_cast<int>(left.count()))) return false;
   }

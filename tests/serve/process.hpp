@@ -28,9 +28,9 @@ class Process {
   [[nodiscard]] const std::string& out() const { return out_.text; }
   [[nodiscard]] const std::string& err() const { return err_.text; }
 
-  /// Waits until stdout (or stderr) holds `part`. False when it ends without, or takes too long.
-  bool wait_for_out(std::string_view part) { return wait_for(out_, part); }
-  bool wait_for_err(std::string_view part) { return wait_for(err_, part); }
+  /// Waits until stdout (or stderr) holds `part` so many times. False when it ends without, or takes too long.
+  bool wait_for_out(std::string_view part, int times = 1) { return wait_for(out_, part, times); }
+  bool wait_for_err(std::string_view part, int times = 1) { return wait_for(err_, part, times); }
   void send_signal(int signal) const;
   /// Waits for its end: the exit code, or the signal that ended it as a negative number. Kills it, and returns
   /// -SIGKILL, when it takes too long.
@@ -42,7 +42,7 @@ class Process {
     std::string text;
   };
 
-  bool wait_for(const Output& output, std::string_view part);
+  bool wait_for(const Output& output, std::string_view part, int times);
   bool read_some(int timeout_ms);
 
   pid_t pid_ = -1;

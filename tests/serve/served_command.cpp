@@ -72,7 +72,9 @@ ServedCommand::ServedCommand(const std::vector<std::string>& arguments)
 
 int ServedCommand::end(int signal) {
   process_.send_signal(signal);
-  return process_.wait();
+  const int exit_code = process_.wait();
+  if (exit_code != 0) UNSCOPED_INFO("stderr: " << process_.err());
+  return exit_code;
 }
 
 SegmentCounts ServedCommand::seen(std::uint16_t port) const {
