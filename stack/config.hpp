@@ -32,6 +32,8 @@ struct Config {
   std::uint32_t max_connections = 4096;
   std::uint32_t max_listeners = 64;
   std::uint32_t max_taps = 4;
+  /// Different sets of options that connections and listeners may have at a time, the stack's own counted.
+  std::uint16_t max_option_sets = 64;
   /// Blocks that all send and receive queues share, and the octets in each.
   std::uint32_t blocks = 16'384;
   std::uint32_t block_size = 4096;

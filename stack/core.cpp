@@ -25,6 +25,7 @@ const Config& checked(const Config& config) {
   }
   if (config.mtu < 68) throw std::invalid_argument("Config::mtu must be at least 68 (RFC 791)");
   if (config.max_connections == 0) throw std::invalid_argument("Config::max_connections must not be 0");
+  if (config.max_option_sets == 0) throw std::invalid_argument("Config::max_option_sets must not be 0");
   if (config.prefix > 32) throw std::invalid_argument("Config::prefix must be at most 32");
   return config;
 }
@@ -44,7 +45,8 @@ Core::Core(const Config& config, std::pmr::memory_resource& memory)
       memory_(memory),
       blocks_(config.blocks, config.block_size, memory),
       sent_(sent_records(config), config.max_connections, memory),
-      environment_{config_.tcp, blocks_, sent_, statistics_, config.mtu, config.segmentation_offload},
+      option_sets_(config.tcp, config.max_option_sets, memory),
+      environment_{config_.tcp, option_sets_, blocks_, sent_, statistics_, config.mtu, config.segmentation_offload},
       wheel_(config.max_connections, &memory),
       table_(config.max_connections, config.secret, &memory),
       reassembler_(config.max_reassemblies, &memory),
@@ -72,9 +74,11 @@ Core::~Core() {
 std::size_t Core::required_memory(const Config& config) {
   constexpr std::size_t alignment_slack = 16 * 64;  // a cache line for each of the allocations
   return sizeof(Core) + tcp::BlockPool::required_memory(config.blocks, config.block_size) +
-         tcp::SentPool::required_memory(sent_records(config)) + TimerWheel::required_memory(config.max_connections) +
-         FlowTable::required_memory(config.max_connections) + Reassembler::required_memory(config.max_reassemblies) +
-         config.coroutine_memory + std::size_t{config.max_connections} * sizeof(Slot) +
+         tcp::SentPool::required_memory(sent_records(config)) +
+         tcp::OptionSets::required_memory(config.max_option_sets) +
+         TimerWheel::required_memory(config.max_connections) + FlowTable::required_memory(config.max_connections) +
+         Reassembler::required_memory(config.max_reassemblies) + config.coroutine_memory +
+         std::size_t{config.max_connections} * sizeof(Slot) +
          config.max_listeners * (sizeof(ListenerSlot) + sizeof(Endpoint) + sizeof(std::uint32_t)) +
          std::bit_ceil(std::max(config.max_listeners, 1u)) * sizeof(std::uint32_t) + config.max_taps * sizeof(TapSlot) +
          config.reply_queue * sizeof(Reply) + icmp_queue_size * sizeof(IcmpReply) +
@@ -114,6 +118,7 @@ void Core::free_slot(std::uint32_t index) {
   Slot& slot = slots_[index];
   assert(slot.in_use && slot.tcb.state == State::closed && !slot.in_table);
   slot.tcb.receive_queue.clear(blocks_);
+  option_sets_.release(slot.tcb.options);
   slot.in_use = false;
   slot.tcb.news = {};
   slot.next_acceptable = free_slots_;
@@ -125,18 +130,19 @@ std::uint32_t Core::find_slot(const FourTuple& tuple) const {
   return table_.find(tuple, [this](std::uint32_t index) { return slots_[index].tcb.tuple; });
 }
 
-std::uint32_t Core::open_slot(const FourTuple& tuple) {
+std::uint32_t Core::open_slot(const FourTuple& tuple, tcp::OptionSetId options) {
   const std::uint32_t index = allocate_slot();
   if (index == none) return none;
   table_.insert(tuple, index);
   slots_[index].in_table = true;
   slots_[index].tcb.attached = true;
+  slots_[index].tcb.options = option_sets_.share(options);
   return index;
 }
 
-std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now,
-                                                InitialNumbers numbers) {
-  const std::uint32_t index = open_slot(tuple);
+std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, tcp::OptionSetId options,
+                                                const wire::Segment& syn, Instant now, InitialNumbers numbers) {
+  const std::uint32_t index = open_slot(tuple, options);
   if (index == none) {
     drop(Drop::tcp_no_resources);
     return std::nullopt;
@@ -291,7 +297,7 @@ std::optional<OutboundPacket> Core::next_reply() {
   const Reply reply = replies_.front();
   replies_.pop();
   if (reply.segment.rst()) ++statistics_.resets_sent;
-  return build(ip_header(reply.tuple), reply.segment, 0, 0);
+  return build(ip_header(reply.tuple, reply.ttl, reply.dscp), reply.segment, 0, 0);
 }
 
 std::optional<OutboundPacket> Core::next_icmp() {
@@ -320,19 +326,20 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
 
 OutboundPacket Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
   const std::size_t pieces = tcb.send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
-  wire::Ipv4Header ip = ip_header(tcb.tuple);
+  const ConnectionOptions& options = environment_.options(tcb);
+  wire::Ipv4Header ip = ip_header(tcb.tuple, options.ttl, options.dscp);
   if (out.ecn_capable) ip.tos |= ect_0;
   ip.dont_fragment = !tcb.fragmentable;
   return build(ip, out.segment, pieces, out.text_size > out.mss ? out.mss : 0);
 }
 
-wire::Ipv4Header Core::ip_header(const FourTuple& tuple) {
+wire::Ipv4Header Core::ip_header(const FourTuple& tuple, std::uint8_t ttl, std::uint8_t dscp) {
   return {
       .source = tuple.local.address,
       .destination = tuple.remote.address,
       .protocol = wire::protocol_tcp,
-      .ttl = config_.tcp.ttl,
-      .tos = static_cast<std::uint8_t>(config_.tcp.dscp << 2),
+      .ttl = ttl,
+      .tos = static_cast<std::uint8_t>(dscp << 2),
       .id = ip_id_++,
       .dont_fragment = true,
   };

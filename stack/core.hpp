@@ -56,6 +56,7 @@ class Core {
   void wait_for_room(HandleId id);
   void abort(HandleId id);
   void release(HandleId id);
+  std::expected<void, Error> set_options(HandleId id, const ConnectionOptions& options);
   std::expected<HandleId, Error> accept(HandleId listener);
   void close_listener(HandleId listener);
   [[nodiscard]] Endpoint listener_endpoint(HandleId listener) const;
@@ -100,6 +101,7 @@ class Core {
     std::uint32_t children = 0;  // half-open and not yet accepted
     std::uint32_t first_acceptable = none;
     std::uint32_t last_acceptable = none;
+    tcp::OptionSetId options = tcp::default_options;  // of the connections that come to it
     bool in_use = false;
     bool has_event = false;
   };
@@ -113,6 +115,8 @@ class Core {
   struct Reply {
     FourTuple tuple;
     wire::Segment segment;
+    std::uint8_t ttl;
+    std::uint8_t dscp;
   };
 
   /// A whole ICMP packet in a borrowed block.
@@ -163,7 +167,7 @@ class Core {
   TapSlot* suppressing_tap();
   void ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now);
   void forget_detached_taps();
-  void reply(const FourTuple& tuple, const wire::Segment& segment);
+  void reply(const FourTuple& tuple, const wire::Segment& segment, const ConnectionOptions& options);
   void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
 
   // icmp.cpp: ICMP and UDP.
@@ -178,9 +182,9 @@ class Core {
   // core.cpp: slots and packets out.
   std::uint32_t allocate_slot();
   void free_slot(std::uint32_t index);
-  std::uint32_t open_slot(const FourTuple& tuple);
-  std::optional<std::uint32_t> open_passive(const FourTuple& tuple, const wire::Segment& syn, Instant now,
-                                            InitialNumbers numbers = {});
+  std::uint32_t open_slot(const FourTuple& tuple, tcp::OptionSetId options);
+  std::optional<std::uint32_t> open_passive(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
+                                            Instant now, InitialNumbers numbers = {});
   [[nodiscard]] SeqNum choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
   [[nodiscard]] std::uint32_t choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers,
                                                       Instant now) const;
@@ -197,7 +201,7 @@ class Core {
   std::optional<OutboundPacket> next_icmp();
   std::optional<OutboundPacket> next_segment(Instant now);
   OutboundPacket build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t pieces, std::uint32_t mss);
-  wire::Ipv4Header ip_header(const FourTuple& tuple);
+  wire::Ipv4Header ip_header(const FourTuple& tuple, std::uint8_t ttl, std::uint8_t dscp);
   OutboundPacket build_text(tcp::Tcb& tcb, const tcp::Outgoing& out);
   std::optional<Event> next_listener_event();
 
@@ -217,6 +221,7 @@ class Core {
 
   tcp::BlockPool blocks_;
   tcp::SentPool sent_;
+  tcp::OptionSets option_sets_;
   tcp::Environment environment_;
   TimerWheel wheel_;
   FlowTable table_;

@@ -54,7 +54,10 @@ std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, Conne
   const FourTuple tuple{local, remote};
   if (local.port == 0) return std::unexpected(Error::insufficient_resources);
   if (find_slot(tuple) != none) return std::unexpected(Error::connection_already_exists);
-  const std::uint32_t index = open_slot(tuple);
+  const auto set = option_sets_.acquire(options.options.value_or(config_.tcp));
+  if (!set) return std::unexpected(Error::insufficient_resources);
+  const std::uint32_t index = open_slot(tuple, *set);
+  option_sets_.release(*set);
   if (index == none) return std::unexpected(Error::insufficient_resources);
   ++statistics_.active_opens;
   tcp::open_actively(slots_[index].tcb, tuple, choose_isn(tuple, options.numbers, now),
@@ -81,7 +84,7 @@ std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now
   wire::Segment syn = syn_of(info);
   // While the tap is still being asked, the SYN's text is at hand; later the peer sends it again.
   if (syn_in_hand_ != nullptr && syn_in_hand_->seq == info.irs) syn.text = syn_in_hand_->text;
-  const auto index = open_passive(info.tuple, syn, now, numbers);
+  const auto index = open_passive(info.tuple, tcp::default_options, syn, now, numbers);
   if (!index) return std::unexpected(Error::insufficient_resources);
   settle_slot(*index);
   return handle_of(*index);
@@ -116,11 +119,17 @@ std::expected<HandleId, Error> Core::listen(Endpoint local, ListenOptions option
   if (find_exact_listener(local) != none) return std::unexpected(Error::connection_already_exists);
   const auto free = std::find_if(listeners_.begin(), listeners_.end(), [](const ListenerSlot& l) { return !l.in_use; });
   if (free == listeners_.end()) return std::unexpected(Error::insufficient_resources);
+  const auto set = option_sets_.acquire(options.connections.value_or(config_.tcp));
+  if (!set) return std::unexpected(Error::insufficient_resources);
   const auto index = static_cast<std::uint32_t>(free - listeners_.begin());
   const std::uint32_t generation = free->generation + 1 == 0 ? 1 : free->generation + 1;
   const bool had_event = free->has_event;
-  *free = ListenerSlot{
-      .local = local, .generation = generation, .backlog = options.backlog, .in_use = true, .has_event = had_event};
+  *free = ListenerSlot{.local = local,
+                       .generation = generation,
+                       .backlog = options.backlog,
+                       .options = *set,
+                       .in_use = true,
+                       .has_event = had_event};
   link_listener(index);
   bound_.push_back(local);
   return HandleId{index, generation, true};
@@ -165,6 +174,7 @@ void Core::close_listener(HandleId id) {
   unlink_listener(id.slot);
   std::erase(bound_, listener->local);
   listener->in_use = false;
+  option_sets_.release(listener->options);
   for (std::uint32_t index = 0; index < touched_slots_; ++index) {
     if (slots_[index].in_use && slots_[index].listener == id.slot) abort_child(index);
   }
@@ -191,22 +201,34 @@ tcp::Tcb* Core::find(HandleId id) {
   return slot.in_use && slot.generation == id.generation ? &slot.tcb : nullptr;
 }
 
+std::expected<void, Error> Core::set_options(HandleId id, const ConnectionOptions& options) {
+  tcp::Tcb* tcb = find(id);
+  if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
+  const auto set = option_sets_.acquire(options);
+  if (!set) return std::unexpected(Error::insufficient_resources);
+  tcp::change_options(*tcb, *set, environment_, now_);
+  settle(id);
+  return {};
+}
+
 void Core::abort(HandleId id) {
   if (find(id) != nullptr) abort_slot(id.slot);
 }
 
 void Core::abort_slot(std::uint32_t index) {
   tcp::Tcb& tcb = slots_[index].tcb;
-  if (const auto reset = tcp::abort(tcb, environment_)) reply(tcb.tuple, *reset);
+  if (const auto reset = tcp::abort(tcb, environment_)) reply(tcb.tuple, *reset, environment_.options(tcb));
   settle_slot(index);
 }
 
-// The user lets go: CLOSE, or ABORT when text was left unread, so that the peer does not believe it was taken.
+// The user lets go: CLOSE, or ABORT when text was left unread, so that the peer does not believe it was taken, or when
+// the user has asked for it.
 void Core::release(HandleId id) {
   tcp::Tcb* tcb = find(id);
   if (tcb == nullptr) return;
   tcb->attached = false;
-  if (tcb->state != State::closed && tcb->receive_queue.readable() > 0) return abort_slot(id.slot);
+  const bool aborts = tcb->receive_queue.readable() > 0 || environment_.options(*tcb).reset_on_release;
+  if (tcb->state != State::closed && aborts) return abort_slot(id.slot);
   (void)tcp::close(*tcb, environment_);  // closing twice, or after the end, changes nothing
   tcp::watch_idle(*tcb, environment_, now_);
   settle_slot(id.slot);

@@ -119,7 +119,7 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
     return false;
   }
   if (const auto answer = tcp::segment_arrives(tcb, segment, is_marked(header), environment_, now)) {
-    reply(tuple, *answer);
+    reply(tuple, *answer, environment_.options(tcb));
   }
   settle_slot(index);
   return true;
@@ -133,7 +133,7 @@ void Core::listener_takes(std::uint32_t index, const wire::Ipv4Header& header, c
   if (!segment.syn()) return drop(Drop::tcp_listen_neither);
   if (segment.fin()) return drop(Drop::tcp_bad_flags);
   if (listeners_[index].children >= listeners_[index].backlog) return drop(Drop::tcp_backlog_full);
-  const auto child = open_passive(tuple_of(header, segment), segment, now);
+  const auto child = open_passive(tuple_of(header, segment), listeners_[index].options, segment, now);
   if (!child) return;
   slots_[*child].listener = index;
   ++listeners_[index].children;
@@ -185,8 +185,8 @@ std::uint32_t Core::find_exact_listener(Endpoint local) const {
   return index;
 }
 
-void Core::reply(const FourTuple& tuple, const wire::Segment& segment) {
-  if (!replies_.push({tuple, segment})) drop(Drop::reply_queue_full);
+void Core::reply(const FourTuple& tuple, const wire::Segment& segment, const ConnectionOptions& options) {
+  if (!replies_.push({tuple, segment, options.ttl, options.dscp})) drop(Drop::reply_queue_full);
 }
 
 // What answers a segment that belongs to no connection, as often as the limit allows.
@@ -194,7 +194,7 @@ void Core::reply_with_reset(const FourTuple& tuple, const wire::Segment& segment
   const auto reset = tcp::reset_for(segment);
   if (!reset) return;
   if (!reset_limiter_.allow(now_)) return drop(Drop::reply_rate_limited);
-  reply(tuple, *reset);
+  reply(tuple, *reset, config_.tcp);
 }
 
 }  // namespace backstop

@@ -85,7 +85,7 @@ void Core::icmp_error_arrives(const wire::IcmpMessage& error) {
 void Core::path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error) {
   const bool unreachable = error.type == wire::IcmpType::destination_unreachable;
   const Error what = unreachable ? error_for(static_cast<wire::UnreachableCode>(error.code)) : Error::host_unreachable;
-  tcb.soft_error = what;
+  tcp::report_error(tcb, environment_, what);
   if (unreachable && tcb.state == State::syn_sent) tcp::fail(tcb, environment_, what);
 }
 

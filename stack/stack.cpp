@@ -170,11 +170,20 @@ void Stream::abort() {
   if (stack_ != nullptr) stack_->core_->abort(id_);
 }
 
-void Stream::set_no_delay(bool no_delay) {
-  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
-  if (tcb == nullptr) return;
-  tcb->no_delay = no_delay;
-  stack_->core_->settle(id_);
+ConnectionOptions Stream::options() const {
+  const tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  return tcb != nullptr ? stack_->core_->environment().options(*tcb) : ConnectionOptions{};
+}
+
+std::expected<void, Error> Stream::set_options(const ConnectionOptions& options) {
+  if (stack_ == nullptr) return std::unexpected(Error::connection_does_not_exist);
+  return stack_->core_->set_options(id_, options);
+}
+
+std::expected<void, Error> Stream::set_no_delay(bool no_delay) {
+  ConnectionOptions changed = options();
+  changed.no_delay = no_delay;
+  return set_options(changed);
 }
 
 State Stream::state() const { return info().state; }

@@ -38,6 +38,7 @@ struct ConnectOptions {
   /// Our end. Address 0.0.0.0: the stack's own; port 0: one that is free (RFC 6056).
   Endpoint local{};
   InitialNumbers numbers{};
+  std::optional<ConnectionOptions> options{};  ///< absent: the stack's own, Config::tcp
 };
 
 /// One connection, for whoever looks at all of them.

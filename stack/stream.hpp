@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <utility>
 
 #include "stack/event.hpp"
+#include "stack/tcp/connection_options.hpp"
 #include "stack/tcp/error.hpp"
 #include "stack/tcp/info.hpp"
 #include "stack/wire/bytes.hpp"
@@ -47,8 +49,12 @@ class Stream {
   /// Lets the handle go as the destructor does.
   void reset();
 
-  /// Nagle's algorithm off (true) or on, for this connection (MUST-17).
-  void set_no_delay(bool no_delay);
+  [[nodiscard]] ConnectionOptions options() const;
+  /// Takes effect at once, but for what both SYNs have settled. Error: insufficient_resources, when more than
+  /// Config::max_option_sets sets are in use that differ.
+  std::expected<void, Error> set_options(const ConnectionOptions& options);
+  /// Nagle's algorithm off (true) or on: the option that is set most.
+  std::expected<void, Error> set_no_delay(bool no_delay);
 
   [[nodiscard]] State state() const;
   [[nodiscard]] ConnectionInfo info() const;
@@ -70,6 +76,8 @@ class Stream {
 struct ListenOptions {
   /// Connections that may wait for accept(), half-open ones counted. When full, new SYNs are dropped.
   std::uint32_t backlog = 1024;
+  /// What its connections begin with; absent: the stack's own, Config::tcp.
+  std::optional<ConnectionOptions> connections{};
 };
 
 /// A passive open (RFC 9293 section 3.9.1.1). Destroying it resets the connections that nobody accepted.

@@ -55,6 +55,7 @@ class Acknowledgment {
     tcb_.reno_sacked -= std::min(tcb_.reno_sacked, all);
     tcb_.duplicate_acks = 0;
     tcb_.backoff = 0;
+    if (tcb_.soft_error == Error::excessive_retransmissions) tcb_.soft_error.reset();
     acked_ = text;
     take_rtt_sample();
     if (text > 0 && tcb_.writer_waits) {
@@ -131,7 +132,7 @@ class Acknowledgment {
     const bool harmless = !tcb_.probe_repeats || reports_duplicate_ || duplicate;
     const bool repaired = tcb_.timestamps ? latest_resent_ != immediately : segment_.ack > tcb_.probe_end;
     if (harmless || repaired || tcb_.timestamps) tcb_.probe_out = false;
-    if (!harmless && repaired) reduce_once(tcb_, outstanding_before_);
+    if (!harmless && repaired) reduce_once(tcb_, env_, outstanding_before_);
   }
 
   void mark_sacked(const wire::SackBlock& block) {
@@ -213,11 +214,11 @@ class Acknowledgment {
     const bool ends_fast_recovery = ends && tcb_.recovery == Recovery::recovery;
     if (ends) leave_recovery(tcb_);
     react_to_congestion_echo();
-    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, outstanding_before_, now_);
+    if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, env_, outstanding_before_, now_);
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
     } else if (acked_ > 0 && !ends_fast_recovery && was_limited_by_cwnd()) {
-      congestion_control(tcb_.algorithm).on_ack(tcb_.congestion, sample());
+      congestion_control(env_.options(tcb_).congestion).on_ack(tcb_.congestion, sample());
     }
     tcb_.cwnd_limited = false;
   }
@@ -228,7 +229,7 @@ class Acknowledgment {
     if (!echoed || tcb_.recovery != Recovery::open || tcb_.snd.una < tcb_.ecn_point) return;
     tcb_.ecn_point = tcb_.snd.nxt;
     tcb_.window_reduced = true;
-    reduce_once(tcb_, flight_before_);
+    reduce_once(tcb_, env_, flight_before_);
   }
 
   [[nodiscard]] AckSample sample() const {

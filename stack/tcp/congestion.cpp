@@ -15,6 +15,10 @@ void grow(CongestionState& state, std::uint32_t octets) {
   state.cwnd = std::min(largest_cwnd, state.cwnd + std::min(octets, largest_cwnd));
 }
 
+void forget_algorithm(CongestionState& state) {
+  state = {.cwnd = state.cwnd, .ssthresh = state.ssthresh, .acked = 0, .rounds = {}, .cubic = {}};
+}
+
 std::uint32_t initial_window(std::uint32_t segments, std::uint32_t mss) {
   return std::min(segments * mss, std::max(2 * mss, segments * 1460));
 }

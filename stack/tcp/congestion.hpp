@@ -73,6 +73,8 @@ const CongestionControl& congestion_control(CongestionAlgorithm algorithm);
 
 /// Adds to cwnd without overflow, up to the largest window there can be.
 void grow(CongestionState& state, std::uint32_t octets);
+/// Another algorithm takes over, with the window as it stands.
+void forget_algorithm(CongestionState& state);
 /// RFC 6928: the initial window in octets.
 std::uint32_t initial_window(std::uint32_t segments, std::uint32_t mss);
 

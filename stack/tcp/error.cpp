@@ -34,6 +34,8 @@ std::string_view to_string(Error error) {
       return "protocol unreachable";
     case Error::port_unreachable:
       return "port unreachable";
+    case Error::excessive_retransmissions:
+      return "excessive retransmissions";
   }
   return "unknown error";
 }

@@ -22,6 +22,7 @@ enum class Error : std::uint8_t {
   host_unreachable,
   protocol_unreachable,
   port_unreachable,
+  excessive_retransmissions,  ///< R1 was reached; the connection goes on (RFC 9293 section 3.8.3)
 };
 
 /// The words of RFC 9293 section 3.10.

@@ -54,4 +54,9 @@ void fail(Tcb& tcb, Environment& env, Error error) {
   tcb.error = error;
 }
 
+void report_error(Tcb& tcb, const Environment& env, Error error) {
+  tcb.soft_error = error;
+  if (env.options(tcb).error_reports) tcb.news.error_reported = true;
+}
+
 }  // namespace backstop::tcp

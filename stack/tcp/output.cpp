@@ -14,7 +14,7 @@ constexpr std::uint32_t largest_unscaled_window = 0xffff;
 std::uint32_t free_space(const Tcb& tcb, const Environment& env) {
   const std::uint32_t held = tcb.receive_queue.readable();
   const std::uint64_t pool = std::uint64_t{env.blocks.available_for_arrival()} * env.blocks.block_size() / 2;
-  const std::uint32_t limit = env.parameters.receive_buffer;
+  const std::uint32_t limit = env.options(tcb).receive_buffer;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(limit > held ? limit - held : 0, pool));
 }
 
@@ -32,7 +32,7 @@ std::uint32_t offerable_window(const Tcb& tcb, const Environment& env) {
 
 // MUST-39: the window grows by a full segment or half the buffer, or not at all.
 std::uint32_t window_step(const Tcb& tcb, const Environment& env) {
-  return std::min<std::uint32_t>(env.parameters.receive_buffer / 2, tcb.mss());
+  return std::min<std::uint32_t>(env.options(tcb).receive_buffer / 2, tcb.mss());
 }
 
 void open_window(Tcb& tcb, const Environment& env) {
@@ -213,7 +213,7 @@ class Output {
 
   // RFC 9293 section 3.7.4 (SHLD-7): the last small segment waits while anything is unacknowledged.
   [[nodiscard]] bool nagle_holds_back(std::uint32_t size, bool with_fin) const {
-    return size < tcb_.mss() && !with_fin && !tcb_.no_delay && tcb_.outstanding() > 0;
+    return size < tcb_.mss() && !with_fin && !env_.options(tcb_).no_delay && tcb_.outstanding() > 0;
   }
 
   // Text waits for a larger window and nothing is out that would bring one: the persist timer makes sure (MUST-36).
@@ -250,7 +250,7 @@ class Output {
   void restart_after_idle() {
     const Duration idle = now_ - tcb_.sent_at;
     if (tcb_.outstanding() > 0 || idle <= tcb_.rtt.rto(env_.parameters)) return;
-    congestion_control(tcb_.algorithm).after_idle(tcb_.congestion, idle);
+    congestion_control(env_.options(tcb_).congestion).after_idle(tcb_.congestion, idle);
     const std::uint32_t restart = initial_window(env_.parameters.initial_window, tcb_.mss());
     tcb_.congestion.cwnd = std::min(tcb_.congestion.cwnd, restart);
   }

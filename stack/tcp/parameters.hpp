@@ -1,35 +1,26 @@
-// What may be set about TCP, with the default of each and where it comes from. One set serves a whole stack.
+// What may be set about TCP, with the default of each and where it comes from. One set serves a whole stack; the part
+// in connection_options.hpp is what connections begin with, and may be set for each of them.
 // Read next: tcb.hpp.
 #pragma once
 
 #include <cstdint>
 
+#include "stack/tcp/connection_options.hpp"
 #include "stack/tcp/time.hpp"
 
 namespace backstop {
 
-/// How the congestion window grows and shrinks.
-enum class CongestionAlgorithm : std::uint8_t { new_reno, cubic };
-
 /// Explicit congestion notification (RFC 3168): answer a peer who offers it, or offer it too.
 enum class Ecn : std::uint8_t { off, answer, offer };
 
-struct Parameters {
-  using seconds = std::chrono::seconds;
+struct Parameters : ConnectionOptions {
   using milliseconds = std::chrono::milliseconds;
-
-  /// Most octets one connection may hold for its user to read: the largest receive window.
-  std::uint32_t receive_buffer = 1 << 20;
-  /// Most octets one connection may hold that are not acknowledged yet.
-  std::uint32_t send_buffer = 1 << 20;
 
   bool window_scaling = true;  ///< offer RFC 7323 window scaling
   bool timestamps = true;      ///< offer RFC 7323 timestamps
   bool selective_acks = true;  ///< offer RFC 2018 SACK
   Ecn ecn = Ecn::answer;       ///< SHLD-8
-  bool no_delay = false;       ///< switch Nagle's algorithm off (MUST-17)
 
-  CongestionAlgorithm congestion = CongestionAlgorithm::cubic;  ///< MAY-18
   /// Segments in the initial window (RFC 6928).
   std::uint32_t initial_window = 10;
 
@@ -43,9 +34,6 @@ struct Parameters {
   /// In-order segments answered at once when a connection is young, so that the peer's slow start is not held up.
   std::uint8_t quick_acks = 16;
 
-  /// R2 (RFC 9293 section 3.8.3): text or FIN unacknowledged for this long ends the connection (SHLD-11: 100 s or
-  /// more).
-  Duration user_timeout = seconds{180};
   /// R2 for a SYN (MUST-23: 3 minutes or more).
   Duration syn_timeout = seconds{180};
   /// How long a connection that a peer opened may stay half-open.
@@ -53,16 +41,6 @@ struct Parameters {
   /// Why: RFC 9293 puts MSL at two minutes; networks of today hold no segment that long, and 2 MSL of one minute is
   /// what Linux waits. A deployment that knows better says so here.
   Duration msl = seconds{30};
-  /// How long a connection whose user has gone waits in FIN-WAIT-2 for the peer's FIN.
-  Duration fin_wait_2_timeout = seconds{60};
-
-  bool keep_alive = false;                           ///< MUST-25: off by default
-  Duration keep_alive_idle = std::chrono::hours{2};  ///< MUST-28
-  Duration keep_alive_interval = seconds{75};
-  std::uint8_t keep_alive_probes = 9;
-
-  std::uint8_t ttl = 64;  ///< MUST-49
-  std::uint8_t dscp = 0;  ///< MUST-48
 };
 
 }  // namespace backstop

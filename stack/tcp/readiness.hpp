@@ -4,13 +4,16 @@
 namespace backstop {
 
 struct Readiness {
-  bool established : 1 = false;  ///< the handshake ended well
-  bool readable : 1 = false;     ///< text, the end of text, or an error is there to read
-  bool writable : 1 = false;     ///< there is room again, or an error
-  bool closed : 1 = false;       ///< the connection is gone: orderly, reset, refused or timed out
-  bool acceptable : 1 = false;   ///< a listener has a connection to accept
+  bool established : 1 = false;     ///< the handshake ended well
+  bool readable : 1 = false;        ///< text, the end of text, or an error is there to read
+  bool writable : 1 = false;        ///< there is room again, or an error
+  bool closed : 1 = false;          ///< the connection is gone: orderly, reset, refused or timed out
+  bool acceptable : 1 = false;      ///< a listener has a connection to accept
+  bool error_reported : 1 = false;  ///< ConnectionInfo::soft_error tells; the connection goes on
 
-  [[nodiscard]] bool any() const { return established || readable || writable || closed || acceptable; }
+  [[nodiscard]] bool any() const {
+    return established || readable || writable || closed || acceptable || error_reported;
+  }
 };
 
 }  // namespace backstop

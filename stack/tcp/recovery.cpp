@@ -8,7 +8,9 @@ namespace backstop::tcp {
 
 namespace {
 
-const CongestionControl& control_of(const Tcb& tcb) { return congestion_control(tcb.algorithm); }
+const CongestionControl& control_of(const Tcb& tcb, const Environment& env) {
+  return congestion_control(env.options(tcb).congestion);
+}
 
 void remember_for_undo(Tcb& tcb, Instant now) {
   tcb.may_undo = tcb.timestamps;
@@ -19,11 +21,11 @@ void remember_for_undo(Tcb& tcb, Instant now) {
 
 }  // namespace
 
-void enter_recovery(Tcb& tcb, std::uint32_t flight_size, Instant now) {
+void enter_recovery(Tcb& tcb, const Environment& env, std::uint32_t flight_size, Instant now) {
   remember_for_undo(tcb, now);
   tcb.recovery = Recovery::recovery;
   tcb.recovery_point = tcb.snd.nxt;
-  tcb.congestion.ssthresh = control_of(tcb).threshold_after_loss(tcb.congestion, flight_size, tcb.mss());
+  tcb.congestion.ssthresh = control_of(tcb, env).threshold_after_loss(tcb.congestion, flight_size, tcb.mss());
   tcb.prr_delivered = 0;
   tcb.prr_out = 0;
   tcb.prr_flight = std::max(flight_size, tcb.mss());
@@ -33,7 +35,7 @@ void enter_loss(Tcb& tcb, Environment& env, Instant now) {
   const bool again = tcb.recovery == Recovery::loss && tcb.snd.una < tcb.recovery_point;
   if (tcb.recovery == Recovery::open) remember_for_undo(tcb, now);
   if (!again) {
-    tcb.congestion.ssthresh = control_of(tcb).threshold_after_loss(tcb.congestion, tcb.outstanding(), tcb.mss());
+    tcb.congestion.ssthresh = control_of(tcb, env).threshold_after_loss(tcb.congestion, tcb.outstanding(), tcb.mss());
   }
   tcb.recovery = Recovery::loss;
   tcb.recovery_point = tcb.snd.nxt;
@@ -46,8 +48,8 @@ void enter_loss(Tcb& tcb, Environment& env, Instant now) {
   tcb.sent.mark_all_lost(env.sent);
 }
 
-void reduce_once(Tcb& tcb, std::uint32_t flight_size) {
-  tcb.congestion.ssthresh = control_of(tcb).threshold_after_loss(tcb.congestion, flight_size, tcb.mss());
+void reduce_once(Tcb& tcb, const Environment& env, std::uint32_t flight_size) {
+  tcb.congestion.ssthresh = control_of(tcb, env).threshold_after_loss(tcb.congestion, flight_size, tcb.mss());
   tcb.congestion.cwnd = std::min(tcb.congestion.cwnd, tcb.congestion.ssthresh);
 }
 

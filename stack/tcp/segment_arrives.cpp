@@ -479,10 +479,8 @@ void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_o
   tcb.timestamps = parameters.timestamps;
   tcb.selective_acks = parameters.selective_acks;
   tcb.window_scaling = parameters.window_scaling;
-  tcb.no_delay = parameters.no_delay;
-  tcb.algorithm = parameters.congestion;
   tcb.reordering_round = tcb.ecn_point = iss;
-  tcb.rcv.scale = parameters.window_scaling ? scale_for(parameters.receive_buffer) : std::uint8_t{0};
+  tcb.rcv.scale = parameters.window_scaling ? scale_for(env.options(tcb).receive_buffer) : std::uint8_t{0};
   tcb.congestion.cwnd = initial_window(parameters.initial_window, tcb.mss());
   tcb.progress_at = tcb.heard_at = now;
 }

@@ -34,14 +34,19 @@
 
 namespace backstop::tcp {
 
+struct Tcb;
+
 /// What the connections of one stack share.
 struct Environment {
   const Parameters& parameters;
+  OptionSets& option_sets;
   BlockPool& blocks;
   SentPool& sent;
   Counters& counters;
   std::uint16_t mtu;                   ///< octets, of the device
   std::uint32_t segmentation_offload;  ///< largest text of one packet when the device cuts it; 0: it does not
+
+  [[nodiscard]] const ConnectionOptions& options(const Tcb& tcb) const;
 };
 
 /// What the retransmission timer is armed for. The uses exclude each other, so one deadline serves them all.
@@ -91,7 +96,6 @@ struct Tcb {
   bool window_scaling : 1 = false;
   bool passive : 1 = false;  ///< opened by the peer's SYN (MUST-11)
   bool ecn : 1 = false;
-  bool no_delay : 1 = false;
   bool fin_queued : 1 = false;  ///< the user has closed: FIN follows the last text
   bool fin_sent : 1 = false;
   bool fin_acked : 1 = false;
@@ -113,7 +117,7 @@ struct Tcb {
   bool ever_established : 1 = false;
   bool reordering_seen : 1 = false;  ///< RFC 8985 section 6.2 step 3
 
-  CongestionAlgorithm algorithm = CongestionAlgorithm::cubic;
+  OptionSetId options = default_options;
   AckOwed ack_owed = AckOwed::no;
   Timer timer = Timer::off;
   Recovery recovery = Recovery::open;
@@ -203,5 +207,7 @@ struct Tcb {
     return std::min<std::uint32_t>(peer_mss, path) - (timestamps ? 12u : 0u);
   }
 };
+
+inline const ConnectionOptions& Environment::options(const Tcb& tcb) const { return option_sets[tcb.options]; }
 
 }  // namespace backstop::tcp

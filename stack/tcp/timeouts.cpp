@@ -22,15 +22,21 @@ Duration patience_without_progress(const Tcb& tcb, const Environment& env) {
   if (tcb.state == State::syn_sent) return env.parameters.syn_timeout;
   if (tcb.state == State::syn_received)
     return tcb.passive ? env.parameters.half_open_timeout : env.parameters.syn_timeout;
-  return env.parameters.user_timeout;
+  return env.options(tcb).user_timeout;
+}
+
+/// R2: when patience with a peer that acknowledges nothing ends.
+Instant give_up_at(const Tcb& tcb, const Environment& env) {
+  return tcb.progress_at + patience_without_progress(tcb, env);
 }
 
 // RFC 6298 (5.4) to (5.6).
 void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
-  if (now - tcb.progress_at >= patience_without_progress(tcb, env)) return fail(tcb, env, Error::user_timeout);
+  if (now >= give_up_at(tcb, env)) return fail(tcb, env, Error::user_timeout);
   ++env.counters.retransmission_timeouts;
   enter_loss(tcb, env, now);
   if (tcb.backoff < 255) ++tcb.backoff;
+  if (tcb.backoff == env.options(tcb).advise_after) report_error(tcb, env, Error::excessive_retransmissions);
   suspect_black_hole(tcb, env);
   arm_retransmission(tcb, env, now);
 }
@@ -38,7 +44,7 @@ void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
 void reordering_timeout(Tcb& tcb, Environment& env, Instant now) {
   arm_retransmission(tcb, env, now);
   if (!rack_detect_loss(tcb, env, now) || tcb.recovery != Recovery::open) return;
-  enter_recovery(tcb, tcb.outstanding(), now);
+  enter_recovery(tcb, env, tcb.outstanding(), now);
   reduce_proportionally(tcb, 0, false);
 }
 
@@ -62,7 +68,7 @@ Duration loss_probe_timeout_of(const Tcb& tcb) {
 }
 
 void persist_timeout(Tcb& tcb, Environment& env, Instant now) {
-  if (now - tcb.progress_at >= env.parameters.user_timeout) return fail(tcb, env, Error::user_timeout);
+  if (now >= give_up_at(tcb, env)) return fail(tcb, env, Error::user_timeout);
   tcb.probe_window = true;
   if (tcb.backoff < 255) ++tcb.backoff;
   arm_persist(tcb, env, now);
@@ -85,22 +91,23 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
   }
 }
 
-// MUST-26: only when nothing is outstanding and nothing was heard for the interval.
+// MUST-26: only when nothing is outstanding and nothing was heard for the interval. The user timeout, counted from the
+// first probe, ends it too.
 void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
-  const Parameters& parameters = env.parameters;
-  const Instant due =
-      tcb.heard_at + parameters.keep_alive_idle + tcb.keep_alive_probes * parameters.keep_alive_interval;
-  if (now < due || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
-  if (tcb.keep_alive_probes >= parameters.keep_alive_probes) return fail(tcb, env, Error::user_timeout);
+  const ConnectionOptions& options = env.options(tcb);
+  if (now < tcb.heard_at + options.keep_alive_idle || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
+  const Duration waited = tcb.keep_alive_probes * options.keep_alive_interval;
+  const bool probes_used_up = tcb.keep_alive_probes >= options.keep_alive_probes;
+  if (probes_used_up || waited >= options.user_timeout) return fail(tcb, env, Error::user_timeout);
   ++tcb.keep_alive_probes;
   tcb.probe_alive = true;
-  tcb.slow_at = now + parameters.keep_alive_interval;
+  tcb.slow_at = now + std::min(options.keep_alive_interval, options.user_timeout - waited);
 }
 
 void slow_timer_fires(Tcb& tcb, Environment& env, Instant now) {
   tcb.slow_at = never;
   if (tcb.state == State::fin_wait_2 && !tcb.attached) return finish(tcb, env);
-  if (env.parameters.keep_alive && is_synchronized(tcb.state)) keep_alive_timeout(tcb, env, now);
+  if (env.options(tcb).keep_alive && is_synchronized(tcb.state)) keep_alive_timeout(tcb, env, now);
 }
 
 }  // namespace
@@ -121,7 +128,7 @@ void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
 
 void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
   tcb.timer = Timer::retransmission;
-  tcb.timer_at = now + backed_off_rto(tcb, env);
+  tcb.timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
 }
 
 void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
@@ -135,7 +142,7 @@ void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
 
 void arm_persist(Tcb& tcb, const Environment& env, Instant now) {
   tcb.timer = Timer::persist;
-  tcb.timer_at = now + backed_off_rto(tcb, env);
+  tcb.timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
 }
 
 void stop_timer(Tcb& tcb) {
@@ -145,12 +152,12 @@ void stop_timer(Tcb& tcb) {
 }
 
 void watch_idle(Tcb& tcb, const Environment& env, Instant now) {
-  const Parameters& parameters = env.parameters;
+  const ConnectionOptions& options = env.options(tcb);
   if (tcb.state == State::fin_wait_2 && !tcb.attached) {
-    tcb.slow_at = now + parameters.fin_wait_2_timeout;
-  } else if (parameters.keep_alive) {
-    const Instant due = tcb.heard_at + parameters.keep_alive_idle;
-    tcb.slow_at = due > now ? due : now + parameters.keep_alive_idle;
+    tcb.slow_at = now + options.fin_wait_2_timeout;
+  } else if (options.keep_alive) {
+    const Instant due = tcb.heard_at + options.keep_alive_idle;
+    tcb.slow_at = due > now ? due : now + options.keep_alive_idle;
   }
 }
 

@@ -1,10 +1,12 @@
 #include "stack/tcp/user_calls.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "stack/tcp/lifecycle.hpp"
 #include "stack/tcp/output.hpp"
 #include "stack/tcp/segment_arrives.hpp"
+#include "stack/tcp/timeouts.hpp"
 
 namespace backstop::tcp {
 namespace {
@@ -24,7 +26,7 @@ void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t t
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env) {
   if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
   if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
-  const std::uint32_t limit = env.parameters.send_buffer;
+  const std::uint32_t limit = env.options(tcb).send_buffer;
   const std::uint32_t size = tcb.send_queue.size();
   MutableBytes room = size < limit ? tcb.send_queue.space(env.blocks) : MutableBytes{};
   if (room.empty()) {
@@ -87,6 +89,20 @@ std::optional<wire::Segment> abort(Tcb& tcb, Environment& env) {
   }
   if (tcb.state != State::closed) fail(tcb, env, Error::connection_aborted);
   return reset;
+}
+
+void change_options(Tcb& tcb, OptionSetId options, Environment& env, Instant now) {
+  const ConnectionOptions before = env.options(tcb);
+  env.option_sets.release(std::exchange(tcb.options, options));
+  const ConnectionOptions& after = env.options(tcb);
+  if (after.congestion != before.congestion) forget_algorithm(tcb.congestion);
+  if (tcb.timer == Timer::retransmission) arm_retransmission(tcb, env, now);
+  if (tcb.timer == Timer::persist) arm_persist(tcb, env, now);
+  if (is_synchronized(tcb.state) && tcb.state != State::time_wait) {
+    tcb.keep_alive_probes = 0;
+    tcb.slow_at = never;
+    watch_idle(tcb, env, now);
+  }
 }
 
 ConnectionInfo info(const Tcb& tcb, const Environment& env) {

@@ -25,6 +25,9 @@ std::expected<void, Error> close(Tcb& tcb, Environment& env);
 /// ABORT: CLOSED at once. Returns the RST to send, when the peer knows of the connection.
 std::optional<wire::Segment> abort(Tcb& tcb, Environment& env);
 
+/// Moves the connection to another set of options, whose user it becomes; what depends on them is set anew.
+void change_options(Tcb& tcb, OptionSetId options, Environment& env, Instant now);
+
 ConnectionInfo info(const Tcb& tcb, const Environment& env);
 
 }  // namespace backstop::tcp

@@ -467,6 +467,7 @@ Readiness Scenario::news(HandleId id) {
     all.writable |= event.what.writable;
     all.closed |= event.what.closed;
     all.acceptable |= event.what.acceptable;
+    all.error_reported |= event.what.error_reported;
   }
   std::erase_if(events_, [&](const Event& event) { return event.id == id; });
   return all;
