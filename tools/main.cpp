@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   add_serve(app);
   add_demo(app, exit_code);
   add_dump(app);
+  add_ladder(app);
   try {
     app.parse(argc, argv);
     return exit_code;
