@@ -21,7 +21,14 @@ BlockPool::~BlockPool() {
   memory_.deallocate(data_, std::size_t{count_} * block_size_, data_alignment);
 }
 
-BlockId BlockPool::take() {
+BlockId BlockPool::take_for_arrival() {
+  if (arrivals_ == share()) return no_block;
+  const BlockId block = take_any();
+  if (block != no_block) ++arrivals_;
+  return block;
+}
+
+BlockId BlockPool::take_any() {
   BlockId block = free_;
   if (block != no_block) {
     free_ = links_[block].next;
@@ -40,6 +47,12 @@ void BlockPool::give_back(BlockId block) {
   links_[block].next = free_;
   free_ = block;
   --in_use_;
+}
+
+void BlockPool::give_back_arrival(BlockId block) {
+  assert(arrivals_ > 0);
+  --arrivals_;
+  give_back(block);
 }
 
 std::size_t BlockPool::required_memory(std::uint32_t count, std::uint32_t block_size) {

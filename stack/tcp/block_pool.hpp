@@ -3,6 +3,7 @@
 // Read next: send_queue.hpp, receive_queue.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -20,16 +21,18 @@ class BlockPool {
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
-  /// A block with no successor, or no_block when all are taken.
-  BlockId take();
-  /// The same for text that arrives: the last eighth is left to text that leaves. Why: a user who answers what he reads
-  /// could never answer, and so never read on, if what arrives were allowed to take every block.
-  BlockId take_for_arrival() { return available() > reserve() ? take() : no_block; }
-  /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some. Why that is
-  /// before arrivals must stop: were all blocks full of text to send, what arrives would find no place, and two such
-  /// stacks would wait for each other for ever.
+  // Text that leaves and text that arrives each leave the last eighth of all blocks to the other. Why: a user who
+  // answers what he reads could never answer, and so never read on, if what arrives were allowed every block; and two
+  // stacks whose blocks were all full of text to send could not take each other's, and would wait for ever.
+
+  /// A block with no successor, or no_block when text that leaves has its share.
+  BlockId take() { return in_use_ - arrivals_ < share() ? take_any() : no_block; }
+  /// The same for text that arrives; give_back_arrival() returns it.
+  BlockId take_for_arrival();
+  /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some.
   [[nodiscard]] bool is_scarce() const { return available() <= 2 * reserve(); }
   void give_back(BlockId block);
+  void give_back_arrival(BlockId block);
 
   [[nodiscard]] std::byte* data(BlockId block) { return data_ + std::size_t{block} * block_size_; }
   [[nodiscard]] const std::byte* data(BlockId block) const { return data_ + std::size_t{block} * block_size_; }
@@ -42,14 +45,14 @@ class BlockPool {
   [[nodiscard]] std::uint32_t block_size() const { return block_size_; }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint32_t available() const { return count_ - in_use_; }
-  [[nodiscard]] std::uint32_t available_for_arrival() const {
-    return available() > reserve() ? available() - reserve() : 0;
-  }
+  [[nodiscard]] std::uint32_t available_for_arrival() const { return std::min(available(), share() - arrivals_); }
 
   static std::size_t required_memory(std::uint32_t count, std::uint32_t block_size);
 
  private:
-  [[nodiscard]] std::uint32_t reserve() const { return count_ / 8; }
+  [[nodiscard]] std::uint32_t reserve() const { return count_ > 1 ? std::max(count_ / 8, 1u) : 0; }
+  [[nodiscard]] std::uint32_t share() const { return count_ - reserve(); }
+  BlockId take_any();
 
   struct Link {
     BlockId next;
@@ -64,6 +67,7 @@ class BlockPool {
   BlockId free_ = no_block;    // blocks that were given back
   std::uint32_t touched_ = 0;  // blocks below this one have been taken at least once
   std::uint32_t in_use_ = 0;
+  std::uint32_t arrivals_ = 0;  // of those, with text that arrived
 };
 
 }  // namespace backstop::tcp

@@ -30,9 +30,11 @@ std::uint32_t offerable_window(const Tcb& tcb, const Environment& env) {
   return std::min(free_space(tcb, env), largest_window(tcb)) >> tcb.rcv.scale << tcb.rcv.scale;
 }
 
-// MUST-39: the window grows by a full segment or half the buffer, or not at all.
+// MUST-39: the window grows by a full segment or half the buffer, or not at all. The buffer is what the pool lets this
+// connection hold: a step that a small pool has no room for would keep a closed window closed for ever.
 std::uint32_t window_step(const Tcb& tcb, const Environment& env) {
-  return std::min<std::uint32_t>(env.options(tcb).receive_buffer / 2, tcb.mss());
+  const std::uint32_t buffer = tcb.receive_queue.readable() + free_space(tcb, env);
+  return std::clamp<std::uint32_t>(buffer / 2, 1, tcb.mss());
 }
 
 void open_window(Tcb& tcb, const Environment& env) {

@@ -30,7 +30,8 @@ void path_mtu_shrinks(Tcb& tcb, Environment& env, std::uint32_t mtu) {
   const std::uint32_t told = mtu == 0 ? plateau_below(tcb.path_mtu) : mtu;
   if (told >= tcb.path_mtu) return;
   tcb.fragmentable = told < least_path_mtu;
-  tcb.path_mtu = static_cast<std::uint16_t>(std::max<std::uint32_t>(told, least_path_mtu));
+  const std::uint32_t least = std::min(tcb.path_mtu, least_path_mtu);  // our own device may take even less
+  tcb.path_mtu = static_cast<std::uint16_t>(std::max(told, least));
   resend_what_is_too_large(tcb, env);
 }
 

@@ -142,7 +142,7 @@ void ReceiveQueue::give_back_before(BlockPool& pool, SeqNum seq) {
     const BlockId done = head_;
     head_ = pool.next(done);
     if (hint_ == done) hint_ = no_block;
-    pool.give_back(done);
+    pool.give_back_arrival(done);
   }
 }
 
@@ -163,14 +163,14 @@ void ReceiveQueue::drop_out_of_order(BlockPool& pool) {
   hint_ = last;
   while (at != no_block) {
     const BlockId next = pool.next(at);
-    pool.give_back(at);
+    pool.give_back_arrival(at);
     at = next;
   }
   give_back_before(pool, read_);
 }
 
 void ReceiveQueue::drop_ranges(BlockPool& pool) {
-  if (ranges_ != no_block) pool.give_back(ranges_);
+  if (ranges_ != no_block) pool.give_back_arrival(ranges_);
   ranges_ = no_block;
   range_count_ = 0;
 }

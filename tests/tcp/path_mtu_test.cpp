@@ -63,6 +63,19 @@ TEST_CASE("path MTU: a tiny one makes small packets that may be cut, not crumbs"
   CHECK(may_be_cut(again));
 }
 
+TEST_CASE("path MTU: a report never makes packets larger than our own device takes") {
+  Scenario t{[](Config& config) { config.mtu = 296; }};
+  t.establish();
+  t.write(1000);
+  const Packet first = t.take_packet();
+  t.ignore_sent();
+  report_too_big(t, first, 100);
+  t.advance(1s);
+  const Packet again = t.take_packet();
+  CHECK(again.size() == 296);
+  CHECK(may_be_cut(again));
+}
+
 TEST_CASE("path MTU: full segments that vanish without a word become smaller") {
   Scenario t;
   t.establish();

@@ -80,5 +80,26 @@ TEST_CASE("Without memory for records, text is still retransmitted in segments t
   CHECK(t.stream().info().bytes_acked == 600);
 }
 
+TEST_CASE("regression: a pool with less room than a full segment still opens the window") {
+  const IsnPair at_a_block{1'000'000, 1023};  // the peer's first octet of text is the first of a block
+  Scenario t{at_a_block, [](Config& config) {
+               config.mtu = 9000;
+               config.blocks = 9;
+               config.block_size = 1024;
+             }};
+  t.establish("<mss 8960>");
+  t.inject(". 1:1(0) ack 1 win 0");
+  const auto octets = text(0, 1000);
+  while (t.stream().write(octets)) continue;  // the writer takes what a writer may
+  for (std::uint32_t from = 1; from < 10'000; from += 512) {
+    const std::string range = std::to_string(from) + ":" + std::to_string(from + 512) + "(512)";
+    t.inject(". " + range + " ack 1 win 0");
+    t.read(512);
+    t.advance(1s);
+    t.ignore_sent();
+    CHECK(t.stream().info().receive_window >= 512);
+  }
+}
+
 }  // namespace
 }  // namespace backstop::test
