@@ -12,7 +12,8 @@ constexpr std::uint32_t default_mss = 536;  // MUST-15
 constexpr std::uint32_t half_of_space = 0x8000'0000;
 
 std::uint32_t shift_of(const wire::TcpOptions& side, const wire::TcpOptions& other, const wire::Segment& segment) {
-  return !segment.syn() && side.window_scale && other.window_scale ? *side.window_scale : 0u;
+  constexpr std::uint8_t largest = 14;  // RFC 7323 section 2.3: what says more is taken as this
+  return !segment.syn() && side.window_scale && other.window_scale ? std::min(*side.window_scale, largest) : 0u;
 }
 
 std::uint32_t octets(const wire::Segment& segment) { return static_cast<std::uint32_t>(segment.text.size()); }
@@ -81,11 +82,13 @@ void Inspector::begin(Flow& flow, const wire::Segment& syn) {
 // The first acknowledgment says which of the SYNs that arrived the connection was made with.
 std::string Inspector::learn_peer(Flow& flow, const wire::Segment& segment) {
   if (flow.peer_known || !segment.has_ack()) return {};
-  const auto end = flow.heard.begin() + std::min(flow.heard_count, flow.heard.size());
-  const auto found = std::find_if(flow.heard.begin(), end, [&](const HeardSyn& syn) {
-    return segment.ack - syn.isn >= 1 && segment.ack - syn.isn <= syn.reach;
-  });
-  if (found == end) return "an acknowledgment of a SYN that never arrived";
+  const HeardSyn* found = nullptr;
+  for (const HeardSyn& syn : flow.heard_syns()) {
+    const std::uint32_t distance = segment.ack - syn.isn;
+    if (distance < 1 || distance > syn.reach) continue;
+    if (found == nullptr || distance < segment.ack - found->isn) found = &syn;
+  }
+  if (found == nullptr) return "an acknowledgment of a SYN that never arrived";
   flow.peer_known = true;
   flow.peer = *found;
   return {};
@@ -158,9 +161,11 @@ std::string Inspector::check_size(const Flow& flow, const wire::Segment& segment
   if (segment.text.empty()) return {};
   const std::uint32_t piece = offload.gso_size > 0 ? offload.gso_size : octets(segment);
   const auto options = static_cast<std::uint32_t>(wire::options_size(segment.options));
-  // Why: an MSS of nothing but options makes no progress, so the stack takes small offers as this.
+  // Why: an MSS of nothing but options makes no progress, so the stack takes small offers as this, and none at all for
+  // an offer of nothing.
   constexpr std::uint32_t smallest_mss = 48;
-  const std::uint32_t mss = std::max(std::uint32_t{flow.peer.options.mss.value_or(default_mss)}, smallest_mss);
+  const std::uint32_t offered = flow.peer.options.mss.value_or(0);
+  const std::uint32_t mss = offered == 0 ? default_mss : std::max(offered, smallest_mss);
   if (flow.peer_known && piece + options > mss) return "more text than the peer's MSS less the options (MUST-16)";
   if (piece + options + wire::tcp_header_size + wire::ipv4_header_size > mtu_) return "a packet larger than the MTU";
   return {};
@@ -189,15 +194,15 @@ void Inspector::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload off
     const std::uint32_t reach = segment->seq + segment->length() - syn.isn;
     if (reach < half_of_space) syn.reach = std::max(syn.reach, reach);
   };
-  std::ranges::for_each(flow.heard, stretch);
+  std::ranges::for_each(flow.heard_syns(), stretch);
   stretch(flow.peer);
   note_offered_window(flow, *segment);
 }
 
 void Inspector::hear_syn(Flow& flow, const wire::Segment& segment) {
-  const auto known =
-      std::ranges::find_if(flow.heard, [&](const HeardSyn& syn) { return syn.reach > 0 && syn.isn == segment.seq; });
-  if (known != flow.heard.end()) return;
+  const bool known =
+      std::ranges::any_of(flow.heard_syns(), [&](const HeardSyn& syn) { return syn.isn == segment.seq; });
+  if (known) return;
   flow.heard[flow.heard_count++ % flow.heard.size()] = {segment.seq, 1, segment.options};
 }
 
@@ -208,7 +213,8 @@ void Inspector::note_offered_window(Flow& flow, const wire::Segment& segment) {
   if (flow.peer_known) {
     shift = shift_of(flow.peer.options, flow.syn_options, segment);
   } else {
-    for (const HeardSyn& syn : flow.heard) shift = std::max(shift, shift_of(syn.options, flow.syn_options, segment));
+    for (const HeardSyn& syn : flow.heard_syns())
+      shift = std::max(shift, shift_of(syn.options, flow.syn_options, segment));
   }
   const SeqNum edge = segment.ack + (std::uint32_t{segment.window} << shift);
   flow.peer_right_edge = flow.peer_right_edge ? max(*flow.peer_right_edge, edge) : edge;

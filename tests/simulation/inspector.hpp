@@ -8,9 +8,11 @@
 // Read next: host.hpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -74,6 +76,10 @@ class Inspector {
     std::optional<SeqNum> peer_right_edge;  ///< the largest that arrived
     std::array<HeardSyn, 4> heard;
     std::size_t heard_count = 0;
+
+    [[nodiscard]] std::span<HeardSyn> heard_syns() {
+      return std::span{heard}.first(std::min(heard_count, heard.size()));
+    }
   };
 
   std::string check_segment(const wire::Ipv4Header& ip, const wire::Segment& segment, Offload offload);

@@ -78,9 +78,13 @@ void World::begin_visit(const Visit& visit, unsigned times_left) {
   const Endpoint target{plan_.hosts[visit.target].config.address, visit.port};
   hosts_[visit.host]->visit(visit, target, now_, [this, &visit, times_left](const End* end) {
     if (times_left <= 1) return;
-    // After an end without TIME-WAIT, the tuple is not used again while segments of it may be under way.
+    // After an end without TIME-WAIT, the tuple is not used again while segments of it may be under way. TIME-WAIT does
+    // not protect either where a RST can end it (RFC 1337) and no timestamps tell old segments from new ones.
     const bool orderly = end != nullptr && !end->error && !end->forceful;
-    const Duration quiet = orderly || visit.local_port == 0 ? visit.pause : std::max(visit.pause, longest_lifetime);
+    const bool told_apart =
+        plan_.hosts[visit.host].config.tcp.timestamps && plan_.hosts[visit.target].config.tcp.timestamps;
+    const bool safe = visit.local_port == 0 || (orderly && told_apart);
+    const Duration quiet = safe ? visit.pause : std::max(visit.pause, longest_lifetime);
     at(now_ + quiet, [this, &visit, times_left] { begin_visit(visit, times_left - 1); });
   });
 }
