@@ -79,19 +79,17 @@ void Inspector::begin(Flow& flow, const wire::Segment& syn) {
   flow.syn_options = syn.options;
 }
 
-// The first acknowledgment says which of the SYNs that arrived the connection was made with.
+// The first acknowledgment says which of the SYNs that arrived the connection was made with: the latest that fits.
 std::string Inspector::learn_peer(Flow& flow, const wire::Segment& segment) {
   if (flow.peer_known || !segment.has_ack()) return {};
-  const HeardSyn* found = nullptr;
-  for (const HeardSyn& syn : flow.heard_syns()) {
-    const std::uint32_t distance = segment.ack - syn.isn;
-    if (distance < 1 || distance > syn.reach) continue;
-    if (found == nullptr || distance < segment.ack - found->isn) found = &syn;
+  for (std::size_t back = 1; back <= flow.heard_syns().size(); ++back) {
+    const HeardSyn& syn = flow.heard[(flow.heard_count - back) % flow.heard.size()];
+    if (segment.ack - syn.isn < 1 || segment.ack - syn.isn > syn.reach) continue;
+    flow.peer_known = true;
+    flow.peer = syn;
+    return {};
   }
-  if (found == nullptr) return "an acknowledgment of a SYN that never arrived";
-  flow.peer_known = true;
-  flow.peer = *found;
-  return {};
+  return "an acknowledgment of a SYN that never arrived";
 }
 
 std::string Inspector::check_options(const Flow& flow, const wire::Segment& segment) {
