@@ -26,5 +26,6 @@ void add_serve(CLI::App& app);
 void add_demo(CLI::App& app, int& exit_code);
 void add_dump(CLI::App& app);
 void add_ladder(CLI::App& app);
+void add_replay(CLI::App& app, int& exit_code);
 
 }  // namespace backstop::tools

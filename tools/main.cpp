@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   add_demo(app, exit_code);
   add_dump(app);
   add_ladder(app);
+  add_replay(app, exit_code);
   try {
     app.parse(argc, argv);
     return exit_code;

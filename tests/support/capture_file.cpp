@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace backstop::test {
@@ -111,18 +112,29 @@ Octets make_packet(const PacketFields& fields) {
   return packet;
 }
 
-TemporaryFile::TemporaryFile(Bytes content, std::string_view suffix) {
-  std::string folder = (std::filesystem::temp_directory_path() / "backstop-XXXXXX").string();
-  if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp " + folder + " failed");
-  path_ = folder + "/capture" + std::string(suffix);
-  std::ofstream file(path_, std::ios::binary);
-  // NOLINTNEXTLINE: streams write char
-  file.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
+TemporaryFolder::TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "backstop-XXXXXX").string()) {
+  if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("mkdtemp " + path_ + " failed");
 }
 
-TemporaryFile::~TemporaryFile() {
+TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
-  std::filesystem::remove_all(std::filesystem::path(path_).parent_path(), ignored);
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TemporaryFolder::add(const std::string& name, Bytes content) const {
+  const std::filesystem::path path = std::filesystem::path(path_) / name;
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream file(path, std::ios::binary);
+  // NOLINTNEXTLINE: streams write char
+  file.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
+  return path;
+}
+
+std::string TemporaryFolder::read(const std::string& name) const {
+  std::ifstream file(std::filesystem::path(path_) / name, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 Octets gzipped(Bytes content) {

@@ -84,16 +84,32 @@ struct PacketFields {
 };
 Octets make_packet(const PacketFields& fields);
 
+/// A folder that is gone when this is.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// Makes the file `name`, and the folders it needs; returns its path.
+  std::string add(const std::string& name, Bytes content) const;
+  [[nodiscard]] std::string read(const std::string& name) const;
+
+ private:
+  std::string path_;
+};
+
 /// A file in a folder of its own, gone when this is.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(Bytes content, std::string_view suffix = ".pcap");
-  ~TemporaryFile();
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  explicit TemporaryFile(Bytes content, const std::string& suffix = ".pcap")
+      : path_(folder_.add("capture" + suffix, content)) {}
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  TemporaryFolder folder_;
   std::string path_;
 };
 

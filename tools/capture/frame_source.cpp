@@ -44,6 +44,7 @@ class PcapSource final : public FrameSource {
   }
 
   [[nodiscard]] bool cut_short() const override { return cut_short_; }
+  [[nodiscard]] std::uint64_t octets_read() const override { return input_->octets_read(); }
 
  private:
   std::string why(std::string_view said_by_libpcap) const {

@@ -18,6 +18,8 @@ class FrameSource {
   virtual std::optional<Frame> next() = 0;
   /// True when the file ended in the middle of a frame, as one does whose writer was killed.
   [[nodiscard]] virtual bool cut_short() const = 0;
+  /// Octets of the file that were read so far.
+  [[nodiscard]] virtual std::uint64_t octets_read() const = 0;
 
  protected:
   FrameSource() = default;

@@ -52,6 +52,8 @@ std::FILE* Input::release_file() {
   return file_;
 }
 
+std::uint64_t Input::octets_read() const { return static_cast<std::uint64_t>(std::max<z_off_t>(::gzoffset(gzip_), 0)); }
+
 std::string Input::damage() const {
   int number = Z_OK;
   const char* text = ::gzerror(gzip_, &number);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <span>
 #include <string>
@@ -28,6 +29,8 @@ class Input {
   [[nodiscard]] std::FILE* release_file();
   [[nodiscard]] const std::string& name() const { return name_; }
 
+  /// Octets of the file that were read so far, compressed ones when it is.
+  [[nodiscard]] std::uint64_t octets_read() const;
   /// What zlib says is wrong with the data, or empty.
   [[nodiscard]] std::string damage() const;
   /// True when gzipped data ended before its end.

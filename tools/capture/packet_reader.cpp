@@ -38,6 +38,20 @@ void write_header_checksum(MutableBytes packet) {
 // Why: several times what a capture of ordinary traffic has under way at once.
 constexpr std::uint32_t most_reassemblies = 64;
 
+CaptureCounts& CaptureCounts::operator+=(const CaptureCounts& other) {
+  frames += other.frames;
+  filtered_out += other.filtered_out;
+  ipv6 += other.ipv6;
+  not_ip += other.not_ip;
+  malformed += other.malformed;
+  truncated += other.truncated;
+  fragments += other.fragments;
+  lost_fragments += other.lost_fragments;
+  backwards += other.backwards;
+  cut_short |= other.cut_short;
+  return *this;
+}
+
 PacketReader::PacketReader(const std::string& path, Filter filter, Fragments fragments)
     : name_(path),
       frames_(open_capture(path)),

@@ -29,6 +29,8 @@ struct CaptureCounts {
   std::uint64_t lost_fragments = 0;  ///< that overlap or make no sense
   std::uint64_t backwards = 0;       ///< captured before the one in front of it: moved to that one's time
   bool cut_short = false;            ///< the file ends in the middle of a frame
+
+  CaptureCounts& operator+=(const CaptureCounts& other);
 };
 
 /// One IPv4 packet. Views are valid until the next call of the reader.
@@ -55,6 +57,7 @@ class PacketReader {
   /// The next IPv4 packet, or nothing at the end. Throws UnreadableCapture, and std::invalid_argument for the filter.
   std::optional<Packet> next();
   [[nodiscard]] const CaptureCounts& counts() const { return counts_; }
+  [[nodiscard]] std::uint64_t octets_read() const { return frames_->octets_read(); }
 
  private:
   Bytes find_ipv4(const Frame& frame);

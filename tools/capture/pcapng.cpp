@@ -143,6 +143,7 @@ class PcapngSource final : public FrameSource {
   }
 
   [[nodiscard]] bool cut_short() const override { return cut_short_; }
+  [[nodiscard]] std::uint64_t octets_read() const override { return input_->octets_read(); }
 
  private:
   // Reads the next block into body_, without its lengths and type. Nothing at the end.

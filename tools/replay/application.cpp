@@ -59,6 +59,7 @@ class CapturedApplication final : public Reader {
     const auto size = stream.write(text);
     if (!size || *size == 0) return false;
     written_ += static_cast<Offset>(*size);
+    captured_.host.consume_to(written_);
     return true;
   }
   bool close_as_captured(Stream& stream) {

@@ -18,6 +18,9 @@ enum class Level : std::uint8_t { outcome, acks, segments, bytes };
 
 std::string_view to_string(Level level);
 
+/// Parts of a line that a comparison may leave out.
+enum class Field : std::uint8_t { window, ip_id, ttl, tos, timestamps, options, push, text, time };
+
 struct Difference {
   Level level = Level::outcome;
   std::string text;  ///< one line or, for segments and bytes, a unified diff

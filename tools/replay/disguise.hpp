@@ -17,9 +17,13 @@ class Disguise {
 
   /// What our stack is to know the flow as.
   [[nodiscard]] FourTuple tuple() const { return {{host, original_.local.port}, {peer, original_.remote.port}}; }
-  /// Changes a packet from the peer on its way in, and one of ours on its way out.
+  /// Changes a packet from the peer on its way in.
   void put_on(MutableBytes packet) const { exchange(packet, peer, host); }
-  void take_off(MutableBytes packet) const { exchange(packet, original_.local.address, original_.remote.address); }
+  /// What others are to see of a packet from the peer, and of one of ours.
+  void take_off_received(MutableBytes packet) const {
+    exchange(packet, original_.remote.address, original_.local.address);
+  }
+  void take_off_sent(MutableBytes packet) const { exchange(packet, original_.local.address, original_.remote.address); }
 
  private:
   // RFC 5737: addresses that are nobody's.

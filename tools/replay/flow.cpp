@@ -6,6 +6,7 @@
 #include "tools/capture/uncomputed_checksum.hpp"
 #include "tools/notation/transcript.hpp"
 #include "tools/replay/diff.hpp"
+#include "tools/replay/follower.hpp"
 #include "tools/replay/lines.hpp"
 
 namespace backstop::replay {
@@ -32,6 +33,11 @@ bool is_signed(const wire::Ipv4Datagram& datagram) {
     at += kind == no_operation ? 1u : wire::load8(tcp, at + 1);
   }
   return false;
+}
+
+std::string diff_of_hosts(const Lines& captured, const Lines& ours) {
+  const std::string diff = unified_diff(captured, ours);
+  return diff.empty() ? "" : "--- captured host\n+++ our stack\n" + diff;
 }
 
 }  // namespace
@@ -123,6 +129,10 @@ void Flow::start(Part part) {
   }
 }
 
+void Flow::advance(Instant now) {
+  if (player_) player_->advance(now);
+}
+
 void Flow::play(const FlowPacket& packet) {
   if (packet.from_host) {
     play_outbound(packet);
@@ -146,7 +156,7 @@ void Flow::play_inbound(const FlowPacket& packet) {
     arrival.needs = needed_by(segment);
     if (const auto& origin = captured_.peer_origin()) {
       const Offset begin = origin->offset_of(segment.seq);
-      text_.peer.add(begin + (segment.syn() ? 1 : 0), segment.text);
+      if (player_) text_.peer.add(begin + (segment.syn() ? 1 : 0), segment.text);
       if (segment.length() > 0) arrival.brings = begin + static_cast<Offset>(segment.length());
     }
   }
@@ -186,13 +196,13 @@ void Flow::play_outbound(const FlowPacket& packet) {
   const Instant now = packet.captured.time;
   const bool was_reset = captured_.reset_by() == Side::host;
   captured_.outbound(segment);
+  if (player_) player_->come_to(now, captured_.acked_edge());
   if (options_.keep_stories) {
     result_.story.add(now, packet.captured.number, Actor::captured_host, packet.captured.ip.header, segment);
   }
-  if (player_) player_->come_to(now, captured_.acked_edge());
   if (const auto& origin = captured_.host_origin(); origin && !segment.rst()) {
     const Offset begin = origin->offset_of(segment.seq) + (segment.syn() ? 1 : 0);
-    text_.host.add(begin, segment.text);
+    if (writes_captured_text()) text_.host.add(begin, segment.text);
     if (segment.fin()) text_.host_fin = begin + static_cast<Offset>(segment.text.size());
   }
   if (!player_) return;
@@ -206,6 +216,7 @@ void Flow::delivers(const Arrival& arrival, Instant now) {
   const auto segment = datagram->header.protocol == wire::protocol_tcp ? wire::parse_segment(*datagram, arrival.offload)
                                                                        : std::unexpected(Drop::ip_unknown_protocol);
   if (segment) ours_.inbound(*segment);
+  if (options_.follower != nullptr) tell_follower(arrival.number, Actor::peer, {arrival.packet, arrival.offload}, now);
   if (!options_.keep_stories) return;
   if (segment) {
     result_.story.add(now, arrival.number, Actor::peer, datagram->header, *segment);
@@ -218,13 +229,20 @@ void Flow::sends(Bytes packet, Instant now) {
   const auto datagram = wire::parse_ipv4(packet);
   const auto segment = datagram ? wire::parse_segment(*datagram) : std::unexpected(datagram.error());
   if (!segment) {
-    result_.differences.push_back(
-        {Level::outcome, "our stack sent what is no segment: " + notation::describe({packet, {}}, {})});
+    result_.faults.push_back("our stack sent what is no segment: " + notation::describe({packet, {}}, {}));
     return;
   }
   ours_.outbound(*segment);
   if (player_) player_->has_sent(ours_.sent_edge());
+  if (options_.follower != nullptr) tell_follower(0, Actor::us, {packet, {}}, now);
   if (options_.keep_stories) result_.story.add_ours(now, packet, datagram->header, *segment);
+}
+
+void Flow::tell_follower(std::uint64_t number, Actor actor, InboundPacket packet, Instant now) {
+  std::vector<std::byte> shown(packet.bytes.begin(), packet.bytes.end());
+  if (disguise_) actor == Actor::us ? disguise_->take_off_sent(shown) : disguise_->take_off_received(shown);
+  options_.follower->follow(
+      {.flow = result_.number, .number = number, .actor = actor, .time = now, .packet = {shown, packet.offload}});
 }
 
 // --- The end.
@@ -256,7 +274,7 @@ std::optional<std::string> Flow::missing_text() const {
   if (lacks(result_.captured.received, text_.peer)) {
     return "the capture lacks text that the host acknowledged," + behind(text_.peer);
   }
-  if (lacks(result_.captured.sent, text_.host)) {
+  if (writes_captured_text() && lacks(result_.captured.sent, text_.host)) {
     return "the capture lacks text that the host sent," + behind(text_.host);
   }
   return std::nullopt;
@@ -264,7 +282,10 @@ std::optional<std::string> Flow::missing_text() const {
 
 void Flow::compare() {
   if (auto missing = missing_text()) return refuse(std::move(*missing));
-  if (const auto& trouble = player_->trouble()) result_.differences.push_back({Level::outcome, *trouble});
+  if (const auto& fault = player_->fault()) result_.faults.push_back(*fault);
+  result_.trouble = player_->trouble();
+  for (const std::string& fault : result_.faults) result_.differences.push_back({Level::outcome, fault});
+  if (result_.trouble) result_.differences.push_back({Level::outcome, *result_.trouble});
   if (const auto& wrong = player_->application().wrong_text()) result_.differences.push_back({Level::outcome, *wrong});
   if (const auto partial = player_->partial_acks()) {
     result_.notes.push_back(std::to_string(partial) +
@@ -275,6 +296,9 @@ void Flow::compare() {
   std::erase_if(result_.differences,
                 [&](const Difference& difference) { return !options_.levels.contains(difference.level); });
   result_.verdict = result_.differences.empty() ? Verdict::same : Verdict::different;
+  if (result_.verdict == Verdict::different && options_.keep_stories) {
+    result_.diff = diff_of_hosts(exchange_lines(result_, Actor::captured_host), exchange_lines(result_, Actor::us));
+  }
   if (result_.verdict == Verdict::different && distance_ > Duration::zero()) {
     result_.notes.push_back(
         "captured " + notation::format(distance_) +
@@ -295,8 +319,9 @@ void Flow::compare_outcome_and_acks() {
 }
 
 void Flow::compare_segments() {
-  const std::string diff = unified_diff(sent_lines(result_, Actor::captured_host), sent_lines(result_, Actor::us));
-  if (!diff.empty()) result_.differences.push_back({Level::segments, "--- captured host\n+++ our stack\n" + diff});
+  const std::string diff = diff_of_hosts(without(sent_lines(result_, Actor::captured_host), options_.ignored),
+                                         without(sent_lines(result_, Actor::us), options_.ignored));
+  if (!diff.empty()) result_.differences.push_back({Level::segments, diff});
 }
 
 }  // namespace backstop::replay

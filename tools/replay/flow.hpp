@@ -34,7 +34,10 @@ struct FlowResult {
   SeqNum peer_isn;
   Outcome captured;
   Outcome ours;
+  std::optional<std::string> trouble;  ///< why it was not played to its end
+  std::vector<std::string> faults;     ///< what no stack may do, whatever it receives
   std::vector<Difference> differences;
+  std::string diff;                ///< of what the two hosts sent, when they differ and the story was kept
   std::vector<std::string> notes;  ///< what a reader should know about the comparison
   Story story;
 };
@@ -50,6 +53,8 @@ class Flow final : public PlayWatcher {
   void take(const FlowPacket& packet);
   /// An ICMP message to the host about a segment of its own.
   void take_icmp(const capture::Packet& packet);
+  /// Nothing of it was captured until `now`.
+  void advance(Instant now);
   /// The capture has no more of it.
   FlowResult finish();
 
@@ -76,7 +81,11 @@ class Flow final : public PlayWatcher {
   [[nodiscard]] std::optional<Offset> needed_by(const wire::Segment& segment) const;
   void delivers(const Arrival& arrival, Instant now) override;
   void sends(Bytes packet, Instant now) override;
+  void tell_follower(std::uint64_t number, Actor actor, InboundPacket packet, Instant now);
 
+  [[nodiscard]] bool writes_captured_text() const {
+    return player_ && options_.application == ApplicationKind::captured;
+  }
   [[nodiscard]] std::optional<std::string> missing_text() const;
   void compare();
   void compare_outcome_and_acks();

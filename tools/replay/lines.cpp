@@ -187,9 +187,11 @@ Lines sent_lines(const FlowResult& flow, Actor who) {
   return lines;
 }
 
-std::string without(std::string line, const std::set<Field>& ignored) {
-  for (const Field field : ignored) remove(line, field);
-  return line;
+Lines without(Lines lines, const std::set<Field>& ignored) {
+  for (std::string& line : lines) {
+    for (const Field field : ignored) remove(line, field);
+  }
+  return lines;
 }
 
 }  // namespace backstop::replay

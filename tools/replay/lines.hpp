@@ -11,9 +11,6 @@
 
 namespace backstop::replay {
 
-/// Parts of a line that a comparison may leave out.
-enum class Field : std::uint8_t { window, ip_id, ttl, tos, timestamps, options, push, text, time };
-
 using Lines = std::vector<std::string>;
 
 /// "10.77.0.1:59302 > 10.77.0.2:8080": the peer, and the host whose part is ours.
@@ -29,7 +26,7 @@ Lines exchange_lines(const FlowResult& flow, Actor who);
 /// What `who` sent, the same way.
 Lines sent_lines(const FlowResult& flow, Actor who);
 
-/// The line without these fields.
-std::string without(std::string line, const std::set<Field>& ignored);
+/// The lines without these fields.
+Lines without(Lines lines, const std::set<Field>& ignored);
 
 }  // namespace backstop::replay

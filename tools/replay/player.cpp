@@ -96,9 +96,12 @@ void Player::run_until(Instant end) {
   constexpr int most_idle_calls = 100'000;
   int idle_calls = 0;
   deliver_waiting();
-  for (auto step = next_step(); step && *step <= end && !trouble_; step = next_step()) {
+  for (auto step = next_step(); step && *step <= end && !over(); step = next_step()) {
     idle_calls = *step > now_ ? 0 : idle_calls + 1;
-    if (idle_calls > most_idle_calls) trouble_ = "our stack asks to be called without end";
+    if (idle_calls > most_idle_calls) {
+      fault_ = "our stack asks to be called without end";
+      return;
+    }
     now_ = std::max(now_, *step);
     settle();
     if (!deliver_waiting()) give_up_waiting();
@@ -108,7 +111,7 @@ void Player::run_until(Instant end) {
 
 void Player::run_to_end(Instant end) {
   run_until(end + part_.distance);
-  while (!waiting_.empty() && !trouble_) run_until(waiting_.front().time + options_.max_hold);
+  while (!waiting_.empty() && !over()) run_until(waiting_.front().time + options_.max_hold);
 }
 
 // The next moment at which something happens: a deadline of the stack, an arrival, or the end of a wait.
@@ -125,7 +128,7 @@ std::optional<Instant> Player::next_step() const {
 // Delivers packets in their order as long as nothing holds them back. Returns whether there was one.
 bool Player::deliver_waiting() {
   bool any = false;
-  while (!waiting_.empty() && waiting_.front().time <= now_ && !trouble_) {
+  while (!waiting_.empty() && waiting_.front().time <= now_ && !over()) {
     const Arrival& next = waiting_.front();
     if (next.needs && *next.needs > sent_edge_) {
       if (!deliver_part_of_ack(next)) return any;
@@ -167,7 +170,7 @@ bool Player::deliver_part_of_ack(const Arrival& arrival) {
 
 void Player::give_up_waiting() {
   if (waiting_.empty() || now_ < waiting_.front().time + options_.max_hold) return;
-  trouble_ = "packet " + std::to_string(waiting_.front().number) + " acknowledges what our stack has not sent";
+  trouble_ = "the peer acknowledges unsent data in packet " + std::to_string(waiting_.front().number);
 }
 
 // Lets stack and application act until both have nothing more to do at this moment.

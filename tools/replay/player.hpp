@@ -71,6 +71,8 @@ class Player {
   /// What it does: text, FIN or SYN was added to what is known of it, or it sent RST.
   void host_acts();
   void host_aborts();
+  /// Time passes, and no packet was captured.
+  void advance(Instant now) { run_until(now); }
   /// Time passes until the end of the flow, and for as long as packets still wait.
   void run_to_end(Instant end);
   /// How far our stack has sent, as the watcher found out.
@@ -78,6 +80,8 @@ class Player {
 
   /// Why the flow cannot be played any further.
   [[nodiscard]] const std::optional<std::string>& trouble() const { return trouble_; }
+  /// What our stack did that no stack may do.
+  [[nodiscard]] const std::optional<std::string>& fault() const { return fault_; }
   [[nodiscard]] const Application& application() const { return *application_; }
   /// Acknowledgments that were delivered in parts, because our stack had not sent all that they covered.
   [[nodiscard]] std::uint64_t partial_acks() const { return partial_acks_; }
@@ -93,6 +97,7 @@ class Player {
   void settle();
   bool transmit_all();
   [[nodiscard]] std::optional<Instant> next_step() const;
+  [[nodiscard]] bool over() const { return trouble_ || fault_; }
   void give_up_waiting();
 
   ReplayOptions options_;
@@ -109,6 +114,7 @@ class Player {
   std::uint64_t partial_acks_ = 0;
   std::vector<std::byte> outgoing_;
   std::optional<std::string> trouble_;
+  std::optional<std::string> fault_;
 };
 
 }  // namespace backstop::replay

@@ -1,6 +1,7 @@
 #include "tools/replay/replay.hpp"
 
 #include "stack/wire/icmp.hpp"
+#include "tools/replay/follower.hpp"
 
 namespace backstop::replay {
 namespace {
@@ -24,6 +25,23 @@ struct HashEnds {
     hash *= 0xff51'afd7'ed55'8ccd;
     return static_cast<std::size_t>(hash ^ (hash >> 32));
   }
+};
+
+// Tells now and then how much of the capture was read.
+class ReadingProgress {
+ public:
+  explicit ReadingProgress(std::atomic<std::uint64_t>* octets) : octets_(octets) {}
+  void come_to(const capture::PacketReader& reader) {
+    constexpr std::uint64_t packets_between = 1024;
+    if (octets_ == nullptr || ++packets_ % packets_between != 0) return;
+    *octets_ += reader.octets_read() - told_;
+    told_ = reader.octets_read();
+  }
+
+ private:
+  std::atomic<std::uint64_t>* octets_;
+  std::uint64_t packets_ = 0;
+  std::uint64_t told_ = 0;
 };
 
 class Replayer {
@@ -59,6 +77,9 @@ class Replayer {
 void Replayer::take(const Packet& packet) {
   constexpr std::size_t ports_size = 4;
   if (result.tcp_packets % 1024 == 0) end_quiet_flows(packet.time);
+  if (options_.follower != nullptr) {
+    for (const Active& active : flows_) active.flow->advance(packet.time);  // so that it sees all packets in order
+  }
   if (packet.ip.header.protocol == wire::protocol_icmp) return take_icmp(packet);
   if (packet.ip.header.protocol == wire::protocol_tcp && packet.ip.payload.size() >= ports_size)
     return take_tcp(packet);
@@ -107,7 +128,7 @@ Flow* Replayer::find_or_open(const Ends& ends, const Endpoint& source, const End
   return flows_.back().flow.get();
 }
 
-// Whose part is ours: the one that --local names, else the one that received the SYN.
+// Whose part is ours: the one that --local names, else the server or the client, known by the SYN.
 std::optional<Endpoint> Replayer::host_of(const Endpoint& source, const Endpoint& destination,
                                           const std::optional<wire::Segment>& segment) const {
   if (options_.local) {
@@ -117,8 +138,8 @@ std::optional<Endpoint> Replayer::host_of(const Endpoint& source, const Endpoint
     if (is_local(destination)) return destination;
     return is_local(source) ? std::optional{source} : std::nullopt;
   }
-  const bool from_listener = segment && segment->syn() && segment->has_ack();
-  return from_listener ? source : destination;
+  const bool from_server = segment && segment->syn() && segment->has_ack();
+  return from_server == (options_.role == Role::server) ? source : destination;
 }
 
 // Lets go of connections that are over, once nothing late can come any more, so that memory does not grow with their
@@ -149,7 +170,12 @@ CaptureResult replay_capture(const std::string& path, const std::string& filter,
                              const FlowSink& sink) {
   capture::PacketReader reader(path, capture::Filter(filter));
   Replayer replayer(options, sink);
-  while (const auto packet = reader.next()) replayer.take(*packet);
+  if (options.follower != nullptr) options.follower->begin_capture();
+  ReadingProgress progress(options.octets_read);
+  while (const auto packet = reader.next()) {
+    replayer.take(*packet);
+    progress.come_to(reader);
+  }
   replayer.finish();
   replayer.result.counts = reader.counts();
   return replayer.result;

@@ -1,0 +1,54 @@
+#include "tools/replay/progress.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tools/notation/transcript.hpp"
+
+namespace backstop::replay {
+
+ProgressBar::ProgressBar(std::ostream& out, const std::vector<CaptureFile>& files, const Progress& progress)
+    : out_(out), progress_(progress), captures_(files.size()), on_terminal_(::isatty(STDERR_FILENO) == 1) {
+  if (!on_terminal_) return;
+  for (const CaptureFile& file : files) {
+    std::error_code unknown;
+    const auto size = std::filesystem::file_size(file.path, unknown);
+    if (!unknown) octets_ += size;
+  }
+}
+
+void ProgressBar::draw() {
+  constexpr std::uint64_t width = 30;
+  if (!on_terminal_ || octets_ == 0) return;
+  const std::uint64_t read = std::min<std::uint64_t>(progress_.octets, octets_);
+  const std::uint64_t filled = width * read / octets_;
+  const std::chrono::duration<double> passed = Clock::now() - began_;
+  const double left = read == 0 ? 0 : passed.count() * static_cast<double>(octets_ - read) / static_cast<double>(read);
+  out_ << "\r[" << std::string(filled, '#') << std::string(width - filled, '-') << "] " << 100 * read / octets_
+       << " %, " << progress_.captures << " of " << counted(captures_, "capture") << ", "
+       << static_cast<long>(left + 0.5) << " s left\x1b[K" << std::flush;
+  drawn_ = true;
+}
+
+void ProgressBar::clear() {
+  if (drawn_) out_ << "\r\x1b[K" << std::flush;
+}
+
+void summarize(std::ostream& out, const Totals& totals, const RunOptions& options, std::chrono::nanoseconds time) {
+  out << counted(totals.captures, "capture");
+  if (totals.unreadable > 0) out << " (" << totals.unreadable << " unreadable)";
+  out << ", " << counted(totals.counts.frames, "packet");
+  const std::string remarks = remarks_on(totals.counts);
+  if (!remarks.empty()) out << " (" << remarks << ")";
+  out << ", " << to_string(totals.verdicts) << "; " << notation::format(time).substr(0, 5) << " s\n";
+  if (totals.goldens_written > 0) out << counted(totals.goldens_written, "golden") << " written\n";
+  const bool against_golden = !options.golden.empty() && !options.update_golden;
+  if (totals.different > 0 && against_golden) {
+    out << "if the difference is meant: the same command with --update-golden makes it the golden\n";
+  }
+  out << std::flush;
+}
+
+}  // namespace backstop::replay
