@@ -23,6 +23,7 @@ class UsageError : public std::runtime_error {
 };
 
 void add_serve(CLI::App& app);
+void add_ss(CLI::App& app);
 void add_demo(CLI::App& app, int& exit_code);
 void add_dump(CLI::App& app);
 void add_ladder(CLI::App& app);

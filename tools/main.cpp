@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", BACKSTOP_VERSION);
   int exit_code = 0;
   add_serve(app);
+  add_ss(app);
   add_demo(app, exit_code);
   add_dump(app);
   add_ladder(app);

@@ -47,6 +47,8 @@ std::string_view reason_phrase(HttpStatus status) {
       return "OK";
     case HttpStatus::bad_request:
       return "Bad Request";
+    case HttpStatus::not_found:
+      return "Not Found";
     case HttpStatus::method_not_allowed:
       return "Method Not Allowed";
     case HttpStatus::request_timeout:
@@ -106,6 +108,7 @@ void HttpRequestParser::request_line(std::string_view line) {
   if (!version.starts_with("HTTP/")) return fail(HttpStatus::bad_request);
   if (version != "HTTP/1.0" && version != "HTTP/1.1") return fail(HttpStatus::version_not_supported);
   request_.method = method;
+  request_.target = target;
   version_1_0_ = version == "HTTP/1.0";
   request_.keep_alive = !version_1_0_;
 }

@@ -14,6 +14,7 @@ namespace backstop::tools {
 
 struct HttpRequest {
   std::string method;
+  std::string target;                ///< as it was asked for: "/"
   bool keep_alive = true;            ///< the client would send another request on this connection
   bool chunked = false;              ///< it has a body whose length is not known beforehand
   std::uint64_t content_length = 0;  ///< octets of body behind the head
@@ -23,6 +24,7 @@ struct HttpRequest {
 enum class HttpStatus : std::uint16_t {
   ok = 200,
   bad_request = 400,
+  not_found = 404,
   method_not_allowed = 405,
   request_timeout = 408,
   length_required = 411,

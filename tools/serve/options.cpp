@@ -110,6 +110,7 @@ Parsed<ServeOptions> parse_serve_arguments(const ServeArguments& arguments) {
   options.any_ip = arguments.any_ip;
   options.json = arguments.json;
   options.capture = arguments.capture;
+  options.status_socket = arguments.status_socket;
   for (const auto read : {read_addresses, read_rules, read_limits}) {
     if (auto done = read(arguments, options); !done) return std::unexpected(done.error());
   }

@@ -29,6 +29,7 @@ struct ServeArguments {
   std::optional<double> duration;  ///< seconds
   std::string capture;
   std::string impairment;
+  std::string status_socket;
   bool any_ip = false;
   bool json = false;
   bool check = false;  ///< and no more
@@ -44,6 +45,7 @@ struct ServeOptions {
   Rules rules;
   std::string capture;  ///< file to write packets to; "-" is stdout, empty is none
   std::optional<tun::FaultOptions> faults;
+  std::string status_socket;  ///< path; empty is none
   bool json = false;
   std::optional<std::chrono::nanoseconds> duration;
 

@@ -3,69 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "tools/table.hpp"
+
 namespace backstop::tools {
 namespace {
-
-using Row = std::vector<std::string>;
-
-/// The first column to the left, the others to the right, all as wide as they need.
-std::string aligned(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - row[i].size(), ' ');
-      text += i == 0 ? row[i] + padding : "  " + padding + row[i];
-    }
-    text.erase(text.find_last_not_of(' ') + 1);
-    text += '\n';
-  }
-  return text;
-}
-
-struct Count {
-  std::string_view name;
-  std::uint64_t value;
-};
-
-std::vector<Count> counts_of(const Statistics& stack) {
-  return {{"connections established", stack.connections_established},
-          {"octets received", stack.bytes_received},
-          {"octets sent", stack.bytes_sent},
-          {"segments received", stack.segments_received},
-          {"segments sent", stack.segments_sent},
-          {"segments retransmitted", stack.segments_retransmitted},
-          {"resets received", stack.resets_received},
-          {"resets sent", stack.resets_sent},
-          {"unreachables sent", stack.unreachables_sent}};
-}
-
-/// What was lost, by reason; reasons that never came are left out.
-std::vector<Count> losses_of(const Summary& summary) {
-  std::vector<Count> counts{{"device: no room", summary.device.dropped_no_room},
-                            {"device: link down", summary.device.dropped_link_down},
-                            {"device: refused", summary.device.dropped_refused},
-                            {"device: bad offload header", summary.device.dropped_inbound}};
-  for (std::size_t i = 0; i < drop_count; ++i) {
-    counts.push_back({to_string(static_cast<Drop>(i)), summary.stack.drops[i]});
-  }
-  std::erase_if(counts, [](const Count& count) { return count.value == 0; });
-  return counts;
-}
-
-std::vector<Count> counts_of(const FallbackCounters& fallback) {
-  return {{"syns", fallback.syns},
-          {"absorbed", fallback.absorbed},
-          {"repeated", fallback.repeated},
-          {"deferred", fallback.deferred},
-          {"established", fallback.established},
-          {"handshakes failed", fallback.handshakes_failed},
-          {"finished", fallback.finished}};
-}
 
 std::string section(std::string_view title, const std::vector<Count>& counts) {
   if (counts.empty()) return {};
@@ -117,7 +58,48 @@ std::string faults_section(const std::optional<FaultSummary>& faults) {
   return aligned(rows);
 }
 
-/// Words as the name of a field: "segments_sent".
+JsonObject object_of(const std::vector<Count>& counts) {
+  JsonObject object;
+  for (const auto& [words, value] : counts) object.add(field_name(words), value);
+  return object;
+}
+
+}  // namespace
+
+std::vector<Count> counts_of(const Statistics& stack) {
+  return {{"connections established", stack.connections_established},
+          {"octets received", stack.bytes_received},
+          {"octets sent", stack.bytes_sent},
+          {"segments received", stack.segments_received},
+          {"segments sent", stack.segments_sent},
+          {"segments retransmitted", stack.segments_retransmitted},
+          {"resets received", stack.resets_received},
+          {"resets sent", stack.resets_sent},
+          {"unreachables sent", stack.unreachables_sent}};
+}
+
+std::vector<Count> losses_of(const Summary& summary) {
+  std::vector<Count> counts{{"device: no room", summary.device.dropped_no_room},
+                            {"device: link down", summary.device.dropped_link_down},
+                            {"device: refused", summary.device.dropped_refused},
+                            {"device: bad offload header", summary.device.dropped_inbound}};
+  for (std::size_t i = 0; i < drop_count; ++i) {
+    counts.push_back({to_string(static_cast<Drop>(i)), summary.stack.drops[i]});
+  }
+  std::erase_if(counts, [](const Count& count) { return count.value == 0; });
+  return counts;
+}
+
+std::vector<Count> counts_of(const FallbackCounters& fallback) {
+  return {{"syns", fallback.syns},
+          {"absorbed", fallback.absorbed},
+          {"repeated", fallback.repeated},
+          {"deferred", fallback.deferred},
+          {"established", fallback.established},
+          {"handshakes failed", fallback.handshakes_failed},
+          {"finished", fallback.finished}};
+}
+
 std::string field_name(std::string_view words) {
   std::string name(words);
   std::erase(name, ':');
@@ -125,20 +107,11 @@ std::string field_name(std::string_view words) {
   return name;
 }
 
-JsonObject object_of(const std::vector<Count>& counts) {
-  JsonObject object;
-  for (const auto& [words, value] : counts) object.add(field_name(words), value);
-  return object;
-}
-
-template <class Counters>
-void add_verdicts(JsonObject& object, const Counters& counters) {
+void add_verdicts(JsonObject& object, const Verdicts& verdicts) {
   for (std::size_t i = 0; i < verdict_count; ++i) {
-    object.add(field_name(to_string(static_cast<Verdict>(i))), counters.verdicts[i]);
+    object.add(field_name(to_string(static_cast<Verdict>(i))), verdicts[i]);
   }
 }
-
-}  // namespace
 
 std::string table_of(const Summary& summary) {
   std::string text;
@@ -155,23 +128,27 @@ std::string table_of(const Summary& summary) {
   return text;
 }
 
-JsonObject json_of(const Summary& summary, std::int64_t wall_clock) {
+void add_counters(JsonObject& object, const Summary& summary) {
   std::vector<JsonObject> listeners;
   for (const auto& [rule, accepted] : summary.listeners) {
     listeners.emplace_back().add("rule", rule).add("accepted", accepted);
   }
   std::vector<JsonObject> rules;
   for (const auto& [rule, counters] : summary.rules) {
-    auto& object = rules.emplace_back();
-    object.add("rule", rule).add("asked", counters.consultations);
-    add_verdicts(object, counters);
+    auto& one = rules.emplace_back();
+    one.add("rule", rule).add("asked", counters.consultations);
+    add_verdicts(one, counters.verdicts);
   }
   JsonObject fallback = object_of(counts_of(summary.fallback));
-  add_verdicts(fallback, summary.fallback);
-  JsonObject object;
-  object.add_seconds("time", wall_clock).add("event", "summary");
+  add_verdicts(fallback, summary.fallback.verdicts);
   object.add("listeners", listeners).add("rules", rules).add("fallback", fallback);
   object.add("stack", object_of(counts_of(summary.stack))).add("drops", object_of(losses_of(summary)));
+}
+
+JsonObject json_of(const Summary& summary, std::int64_t wall_clock) {
+  JsonObject object;
+  object.add_seconds("time", wall_clock).add("event", "summary");
+  add_counters(object, summary);
   return object;
 }
 

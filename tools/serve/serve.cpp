@@ -49,6 +49,7 @@ constexpr const char* rules_help = R"(Rules:
 Output:
   The first line is `ready ...`, when packets flow. With --json every line after it is a JSON object, one for each step
   of a flow; without it there is a table at the end. With --pcap-out - the capture has stdout, and all else is on stderr.
+  --status-socket PATH answers HTTP: /status.json, /metrics for Prometheus, and /ss, which is what `backstop ss` shows.
   SIGINT and SIGTERM close what is open and end it. Bad input is one line on stderr, and exit code 2.
 
 Examples:
@@ -103,6 +104,8 @@ void add_rule_options(CLI::App& serve, ServeArguments& arguments) {
 void add_output_options(CLI::App& serve, ServeArguments& arguments) {
   serve.add_option("--pcap-out", arguments.capture, "write all packets to this file, - for stdout")->type_name("FILE");
   serve.add_flag("--json", arguments.json, "print what happens as lines of JSON");
+  serve.add_option("--status-socket", arguments.status_socket, "answer on a Unix socket what is going on: backstop ss")
+      ->type_name("PATH");
   serve.add_option("--duration", arguments.duration, "end after this time")->type_name("SECONDS");
   serve
       .add_option("--impair", arguments.impairment,

@@ -56,6 +56,8 @@ Server::Server(ServeOptions options)
       stack_(configuration(options_, link_)),
       loop_(stack_, link_.top()) {
   serving_.emplace(options_, stack_, loop_, journal_);
+  if (options_.status_socket.empty()) return;
+  status_socket_.emplace(loop_, options_.status_socket, [this](std::string_view path) { return find_page(path); });
 }
 
 void Server::run() {
@@ -64,13 +66,34 @@ void Server::run() {
   if (options_.duration) end = loop_.call_after(*options_.duration, [this] { loop_.stop(); });
   journal_.ready(link_.device().name(), link_.device().mtu());
   loop_.run();
+  status_socket_.reset();
   Summary summary;
   serving_->describe(summary);
   close_connections();
+  count(summary);
+  journal_.summary(summary);
+}
+
+void Server::count(Summary& summary) const {
   summary.stack = stack_.statistics();
   summary.device = link_.device().counters();
   summary.faults = link_.faults();
-  journal_.summary(summary);
+}
+
+std::optional<StatusPage> Server::find_page(std::string_view path) const {
+  if (path == "/" || path == "/status.json") return StatusPage{json_of(status()).text() + "\n", "application/json"};
+  if (path == "/metrics") return StatusPage{metrics_of(status()), "text/plain; version=0.0.4"};
+  if (path == "/ss") return StatusPage{tables_of(status()), "text/plain"};
+  return std::nullopt;
+}
+
+Status Server::status() const {
+  Status status;
+  status.now = tun::EventLoop::now();
+  status.wall_clock = tun::PcapWriter::wall_clock();
+  serving_->describe(status);
+  count(status.summary);
+  return status;
 }
 
 // A FIN for every connection, and time for it to arrive; then a RST for those that still stand. A signal cuts it short.

@@ -9,6 +9,7 @@
 #include "tools/serve/link.hpp"
 #include "tools/serve/options.hpp"
 #include "tools/serve/serving.hpp"
+#include "tools/serve/status_socket.hpp"
 #include "tun/event_loop.hpp"
 #include "tun/signals.hpp"
 
@@ -29,6 +30,9 @@ class Server {
   void run();
 
  private:
+  void count(Summary& summary) const;
+  [[nodiscard]] std::optional<StatusPage> find_page(std::string_view path) const;
+  [[nodiscard]] Status status() const;
   void close_connections();
   [[nodiscard]] bool everything_is_closed() const;
 
@@ -38,6 +42,7 @@ class Server {
   Stack stack_;
   tun::EventLoop loop_;
   std::optional<Serving> serving_;  // after the loop: its tasks watch descriptors there
+  std::optional<StatusSocket> status_socket_;
 };
 
 }  // namespace backstop::tools

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -45,7 +46,12 @@ FallbackOptions fallback_options(const ServeOptions& options, const Stack& stack
 }  // namespace
 
 Serving::Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop, Journal& journal)
-    : loop_(loop), journal_(journal), executor_(stack), fallback_(stack, executor_, fallback_options(options, stack)) {
+    : all_rules_(options.rules),
+      stack_(stack),
+      loop_(loop),
+      journal_(journal),
+      executor_(stack),
+      fallback_(stack, executor_, fallback_options(options, stack)) {
   listeners_.reserve(options.rules.listeners.size());  // Tasks refer to them.
   for (const ListenRule& rule : options.rules.listeners) listen(stack, rule);
   for (const FallbackRule& rule : options.rules.fallbacks) rules_.push_back({rule, register_rule(rule)});
@@ -63,6 +69,28 @@ void Serving::describe(Summary& summary) const {
   for (const auto& [rule, handle] : rules_) {
     const HandlerCounters* counters = fallback_.counters(handle.id());
     summary.rules.push_back({rule.text, counters != nullptr ? *counters : HandlerCounters{}});
+  }
+}
+
+void Serving::describe(Status& status) const {
+  describe(status.summary);
+  status.gauges = fallback_.gauges();
+  status.listening.assign(stack_.bound_tcp_ports().begin(), stack_.bound_tcp_ports().end());
+  std::map<std::pair<Endpoint, Endpoint>, std::string_view> rules;  // of connections
+  fallback_.for_each_flow([&](const FlowSnapshot& flow) {
+    const auto rule = rule_of(flow.handler);
+    if (flow.phase != detail::Flow::Phase::served) status.flows.push_back({flow, rule});
+    rules.emplace(std::pair{flow.syn.tuple.local, flow.syn.tuple.remote}, rule);
+  });
+  fallback_.for_each_port(
+      [&](std::uint16_t port, const PortRecord& record) { status.ports.push_back({port, record}); });
+  for (std::uint32_t slot = 0; slot < stack_.config().max_connections; ++slot) {
+    const auto connection = stack_.connection_at(slot);
+    if (!connection) continue;
+    const FourTuple& tuple = connection->info.tuple;
+    const auto rule = rules.find({tuple.local, tuple.remote});
+    status.connections.push_back(
+        {connection->info, rule != rules.end() ? rule->second : rule_of_listener(tuple.local.port)});
   }
 }
 
@@ -172,6 +200,11 @@ void Serving::dial_ended(std::uint64_t number, Dial::Result result) {
 std::string_view Serving::rule_of(HandlerId handler) const {
   const auto found = std::ranges::find(rules_, handler, [](const RuleHandle& rule) { return rule.handle.id(); });
   return found == rules_.end() ? std::string_view{} : found->rule.text;
+}
+
+std::string_view Serving::rule_of_listener(std::uint16_t port) const {
+  const auto found = std::ranges::find(all_rules_.listeners, port, &ListenRule::port);
+  return found == all_rules_.listeners.end() ? std::string_view{} : found->text;
 }
 
 }  // namespace backstop::tools

@@ -13,6 +13,7 @@
 #include "tools/serve/dial.hpp"
 #include "tools/serve/journal.hpp"
 #include "tools/serve/options.hpp"
+#include "tools/serve/status.hpp"
 #include "tun/event_loop.hpp"
 
 namespace backstop::tools {
@@ -28,6 +29,7 @@ class Serving {
 
   /// Fills in what it knows.
   void describe(Summary& summary) const;
+  void describe(Status& status) const;
 
  private:
   struct RuleHandle {
@@ -56,7 +58,10 @@ class Serving {
   void dial(std::uint64_t number, Held& held, const ProxyTarget& target);
   void dial_ended(std::uint64_t number, Dial::Result result);
   [[nodiscard]] std::string_view rule_of(HandlerId handler) const;
+  [[nodiscard]] std::string_view rule_of_listener(std::uint16_t port) const;
 
+  const Rules& all_rules_;
+  Stack& stack_;
   tun::EventLoop& loop_;
   Journal& journal_;
   std::vector<ListenerSummary> listeners_;
