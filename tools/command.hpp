@@ -22,6 +22,7 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+void add_bench(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_ss(CLI::App& app);
 void add_demo(CLI::App& app, int& exit_code);

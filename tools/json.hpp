@@ -1,8 +1,10 @@
 // One JSON object on one line (RFC 8259), as --json prints them: fields in the order in which they are added.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,14 @@ class JsonObject {
   JsonObject& add(std::string_view name, Number value) {
     begin(name);
     text_ += std::to_string(value);
+    return *this;
+  }
+  /// With two decimals.
+  JsonObject& add(std::string_view name, double value) {
+    begin(name);
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%.2f", value);
+    text_ += text.data();
     return *this;
   }
   JsonObject& add(std::string_view name, bool value) {

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", BACKSTOP_VERSION);
   int exit_code = 0;
+  add_bench(app);
   add_serve(app);
   add_ss(app);
   add_demo(app, exit_code);
