@@ -242,6 +242,7 @@ class Core {
   Ring<std::uint32_t> listener_events_;
 
   std::pmr::vector<TapSlot> taps_;
+  std::uint32_t tap_count_ = 0;                 // attached, or not forgotten yet
   std::uint32_t tap_depth_ = 0;                 // callbacks of taps that are running
   const wire::Segment* syn_in_hand_ = nullptr;  // the SYN that a tap is being asked about
 

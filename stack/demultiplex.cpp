@@ -101,6 +101,7 @@ void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, 
 }
 
 void Core::show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
+  if (tap_count_ == 0) return;
   ++tap_depth_;
   for (std::size_t i = 0; i < taps_.size(); ++i) {
     if (taps_[i].in_use && taps_[i].callbacks.segment) taps_[i].callbacks.segment(header, segment, now);
@@ -170,7 +171,9 @@ Core::TapSlot* Core::suppressing_tap() {
 // A tap that was detached by its own callback is destroyed when no callback runs any more.
 void Core::forget_detached_taps() {
   for (TapSlot& tap : taps_) {
-    if (!tap.in_use && (tap.callbacks.segment || tap.callbacks.unmatched_syn)) tap.callbacks = {};
+    if (tap.in_use || !(tap.callbacks.segment || tap.callbacks.unmatched_syn)) continue;
+    tap.callbacks = {};
+    --tap_count_;
   }
 }
 

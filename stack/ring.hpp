@@ -19,17 +19,20 @@ class Ring {
   /// False when it is full.
   bool push(const T& value) {
     if (full()) return false;
-    places_[(first_ + size_++) % places_.size()] = value;
+    places_[wrapped(first_ + size_++)] = value;
     return true;
   }
   /// The oldest; the queue must not be empty.
   [[nodiscard]] const T& front() const { return places_[first_]; }
   void pop() {
-    first_ = (first_ + 1) % places_.size();
+    first_ = wrapped(first_ + 1);
     --size_;
   }
 
  private:
+  /// Why: a division would take longer than all the rest.
+  [[nodiscard]] std::size_t wrapped(std::size_t at) const { return at < places_.size() ? at : at - places_.size(); }
+
   std::pmr::vector<T> places_;
   std::size_t first_ = 0;
   std::size_t size_ = 0;

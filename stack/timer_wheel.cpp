@@ -43,8 +43,10 @@ void TimerWheel::initialise_up_to(std::uint32_t slot) {
 void TimerWheel::arm(std::uint32_t slot, Instant deadline) {
   if (deadline == never) return cancel(slot);
   initialise_up_to(slot);
+  const Key key = key_of(deadline);
+  if (nodes_[slot].deadline == key) return;
   if (armed(slot)) unlink(slot);
-  nodes_[slot].deadline = key_of(deadline);
+  nodes_[slot].deadline = key;
   link(slot);
 }
 

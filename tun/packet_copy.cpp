@@ -23,6 +23,21 @@ void copy_packet(const OutboundPacket& packet, MutableBytes out) {
   for (Bytes piece : packet.text) at = std::ranges::copy(piece, at).out;
 }
 
+void copy_and_finish(const OutboundPacket& packet, MutableBytes out) {
+  if (!packet.offload.checksum_partial) return copy_packet(packet, out);
+  constexpr std::size_t checksum_at = wire::ipv4_header_size + 16;
+  std::ranges::copy(packet.headers, out.begin());
+  // The field holds the sum of the pseudo-header, and so takes part as it is.
+  wire::Checksum checksum;
+  checksum.add(packet.headers.subspan(wire::ipv4_header_size));
+  std::byte* to = out.data() + packet.headers.size();
+  for (Bytes piece : packet.text) {
+    checksum.add_copying(piece, to);
+    to += piece.size();
+  }
+  wire::store16(out, checksum_at, checksum.finish());
+}
+
 void finish_checksum(MutableBytes headers, std::span<const Bytes> rest) {
   if (headers.size() < wire::ipv4_header_size) return;
   const std::size_t start = (wire::load8(headers, 0) & 0xfu) * 4u;

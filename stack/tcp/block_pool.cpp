@@ -1,5 +1,6 @@
 #include "stack/tcp/block_pool.hpp"
 
+#include <bit>
 #include <cassert>
 
 namespace backstop::tcp {
@@ -13,6 +14,7 @@ BlockPool::BlockPool(std::uint32_t count, std::uint32_t block_size, std::pmr::me
     : memory_(memory),
       count_(count),
       block_size_(block_size),
+      block_bits_(static_cast<std::uint32_t>(std::countr_zero(block_size))),
       data_(static_cast<std::byte*>(memory.allocate(std::size_t{count} * block_size, data_alignment))),
       links_(static_cast<Link*>(memory.allocate(std::size_t{count} * sizeof(Link), alignof(Link)))) {}
 

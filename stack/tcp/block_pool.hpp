@@ -43,6 +43,9 @@ class BlockPool {
   void set_tag(BlockId block, std::uint32_t tag) { links_[block].tag = tag; }
 
   [[nodiscard]] std::uint32_t block_size() const { return block_size_; }
+  /// octets % block_size() and octets / block_size(). Why: a division by a number unknown to the compiler is slow.
+  [[nodiscard]] std::uint32_t offset_in_block(std::uint32_t octets) const { return octets & (block_size_ - 1); }
+  [[nodiscard]] std::uint32_t whole_blocks(std::uint32_t octets) const { return octets >> block_bits_; }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint32_t available() const { return count_ - in_use_; }
   [[nodiscard]] std::uint32_t available_for_arrival() const { return std::min(available(), share() - arrivals_); }
@@ -62,6 +65,7 @@ class BlockPool {
   std::pmr::memory_resource& memory_;
   std::uint32_t count_;
   std::uint32_t block_size_;
+  std::uint32_t block_bits_;  // the logarithm of the size
   std::byte* data_;
   Link* links_;
   BlockId free_ = no_block;    // blocks that were given back

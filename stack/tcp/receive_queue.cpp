@@ -40,7 +40,7 @@ std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text) {
   const std::uint32_t block_size = pool.block_size();
   std::size_t written = 0;
   while (written < text.size()) {
-    const std::uint32_t offset = seq.value() % block_size;
+    const std::uint32_t offset = pool.offset_in_block(seq.value());
     const BlockId block = find_or_insert(pool, seq.value() - offset);
     if (block == no_block) break;
     const std::size_t part = std::min<std::size_t>(text.size() - written, block_size - offset);
@@ -125,7 +125,7 @@ void ReceiveQueue::advance_over_ranges(BlockPool& pool) {
 
 Bytes ReceiveQueue::peek(const BlockPool& pool) const {
   if (readable() == 0) return {};
-  const std::uint32_t offset = read_.value() % pool.block_size();
+  const std::uint32_t offset = pool.offset_in_block(read_.value());
   return {pool.data(head_) + offset, std::min(readable(), pool.block_size() - offset)};
 }
 

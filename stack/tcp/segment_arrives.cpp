@@ -59,7 +59,7 @@ class SegmentArrives {
   SegmentArrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced, Environment& env, Instant now)
       : tcb_(tcb),
         seg_(segment),
-        original_(segment),
+        arrived_seq_(segment.seq),
         congestion_experienced_(congestion_experienced),
         env_(env),
         now_(now) {}
@@ -93,7 +93,7 @@ class SegmentArrives {
   bool second_check_rst_bit() {
     if (!seg_.rst()) return true;
     // RFC 5961 section 3.2: only the exact number resets.
-    if (original_.seq != tcb_.rcv.nxt) return challenge();
+    if (arrived_seq_ != tcb_.rcv.nxt) return challenge();
     ++env_.counters.resets_received;
     switch (tcb_.state) {
       case State::syn_received:
@@ -130,7 +130,7 @@ class SegmentArrives {
   bool sixth_check_urg_bit() {
     if (!seg_.urg() || tcb_.fin_received) return true;
     // RFC 6093 section 3: the pointer is to the octet behind the urgent ones (MUST-62).
-    const SeqNum up = original_.seq + seg_.urgent_pointer;
+    const SeqNum up = arrived_seq_ + seg_.urgent_pointer;
     if (up > tcb_.rcv.nxt && (!tcb_.urgent || up > tcb_.rcv.up)) {
       tcb_.rcv.up = up;
       tcb_.urgent = true;
@@ -169,7 +169,7 @@ class SegmentArrives {
     }
     seg_.flags.clear(wire::Flag::syn);
     ++seg_.seq;
-    original_ = seg_;
+    arrived_seq_ = seg_.seq;
     had_syn_ = true;
     return true;
   }
@@ -380,7 +380,7 @@ class SegmentArrives {
     ++seg_.seq;
     tcb_.rcv.wnd = first_window(tcb_, env_);
     tcb_.ack_owed = AckOwed::now;
-    original_ = seg_;
+    arrived_seq_ = seg_.seq;
     trim_right();
     if (seg_.has_ack()) process_acknowledgment(tcb_, seg_, env_, now_);
     set_window_from_syn();
@@ -428,8 +428,8 @@ class SegmentArrives {
   }
 
   Tcb& tcb_;
-  wire::Segment seg_;       // trimmed by the first step to the RFC's "idealized segment"
-  wire::Segment original_;  // as it arrived
+  wire::Segment seg_;   // trimmed by the first step to the RFC's "idealized segment"
+  SeqNum arrived_seq_;  // SEG.SEQ before it was trimmed
   bool congestion_experienced_;
   Environment& env_;
   Instant now_;

@@ -38,7 +38,7 @@ MutableBytes SendQueue::space(BlockPool& pool) {
     }
     tail_ = block;
   }
-  const std::uint32_t used = (head_offset_ + size_) % block_size;
+  const std::uint32_t used = pool.offset_in_block(head_offset_ + size_);
   return {pool.data(tail_) + used, block_size - used};
 }
 
@@ -87,8 +87,8 @@ std::size_t SendQueue::view(BlockPool& pool, std::uint32_t offset, std::uint32_t
   assert(offset + size <= size_);
   if (size == 0) return 0;
   const std::uint32_t block_size = pool.block_size();
-  std::uint32_t in_block = (head_offset_ + offset) % block_size;
-  BlockId block = block_at(pool, (head_offset_ + offset) / block_size);
+  std::uint32_t in_block = pool.offset_in_block(head_offset_ + offset);
+  BlockId block = block_at(pool, pool.whole_blocks(head_offset_ + offset));
   std::size_t count = 0;
   for (;;) {
     const std::uint32_t part = std::min(size, block_size - in_block);

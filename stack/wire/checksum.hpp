@@ -2,6 +2,7 @@
 // Read next: ipv4.hpp, segment.hpp.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "stack/wire/address.hpp"
@@ -13,9 +14,14 @@ namespace backstop::wire {
 class Checksum {
  public:
   void add(Bytes piece);
+  /// Adds `piece` and copies it to `to`, in one pass. They must not overlap.
+  void add_copying(Bytes piece, std::byte* to);
   /// Adds a number that stands at an even offset, in host order.
-  void add16(std::uint16_t value);
-  void add32(std::uint32_t value);
+  void add16(std::uint16_t value) { total_ += in_memory_order(value); }
+  void add32(std::uint32_t value) {
+    add16(static_cast<std::uint16_t>(value >> 16));
+    add16(static_cast<std::uint16_t>(value & 0xffff));
+  }
 
   /// The folded sum, not complemented, in host order: what a partial checksum field holds.
   [[nodiscard]] std::uint16_t sum() const;
@@ -23,8 +29,17 @@ class Checksum {
   [[nodiscard]] std::uint16_t finish() const { return static_cast<std::uint16_t>(~sum()); }
 
  private:
-  std::uint64_t total_ =
-      0;  // Little-endian-agnostic: words are summed as the machine loads them, swapped once in sum().
+  /// A word as the machine would load it from the wire; the same turns it back.
+  static constexpr std::uint16_t in_memory_order(std::uint16_t value) {
+    if constexpr (std::endian::native == std::endian::little) {
+      return static_cast<std::uint16_t>((value << 8) | (value >> 8));
+    }
+    return value;
+  }
+  void add_sum(std::uint64_t sum, std::size_t size);
+
+  // Words are summed as the machine loads them, and swapped once in sum().
+  std::uint64_t total_ = 0;
   bool odd_ = false;
 };
 

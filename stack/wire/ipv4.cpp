@@ -52,21 +52,28 @@ std::expected<Ipv4Datagram, Drop> parse_ipv4(Bytes packet) {
 
 void emit_ipv4(const Ipv4Header& header, std::size_t payload_size, MutableBytes out) {
   assert(ipv4_header_size + payload_size <= max_datagram_size);
-  store8(out, 0, 0x45);
-  store8(out, 1, header.tos);
-  store16(out, 2, static_cast<std::uint16_t>(ipv4_header_size + payload_size));
+  // The words of the header, in order; the checksum's own counts as zero.
+  const auto version_and_tos = static_cast<std::uint16_t>(0x4500 | header.tos);
+  const auto total_size = static_cast<std::uint16_t>(ipv4_header_size + payload_size);
+  const auto fragment =
+      static_cast<std::uint16_t>((header.dont_fragment ? flag_dont_fragment : 0) |
+                                 (header.more_fragments ? flag_more_fragments : 0) | (header.fragment_offset / 8));
+  const auto ttl_and_protocol = static_cast<std::uint16_t>(header.ttl << 8 | header.protocol);
+  Checksum checksum;
+  for (const std::uint16_t word : {version_and_tos, total_size, header.id, fragment, ttl_and_protocol}) {
+    checksum.add16(word);
+  }
+  checksum.add32(header.source.value);
+  checksum.add32(header.destination.value);
+
+  store16(out, 0, version_and_tos);
+  store16(out, 2, total_size);
   store16(out, 4, header.id);
-  store16(out, 6,
-          static_cast<std::uint16_t>((header.dont_fragment ? flag_dont_fragment : 0) |
-                                     (header.more_fragments ? flag_more_fragments : 0) | (header.fragment_offset / 8)));
-  store8(out, 8, header.ttl);
-  store8(out, 9, header.protocol);
-  store16(out, 10, 0);
+  store16(out, 6, fragment);
+  store16(out, 8, ttl_and_protocol);
+  store16(out, 10, checksum.finish());
   store32(out, 12, header.source.value);
   store32(out, 16, header.destination.value);
-  Checksum checksum;
-  checksum.add(out.first(ipv4_header_size));
-  store16(out, 10, checksum.finish());
 }
 
 }  // namespace backstop::wire

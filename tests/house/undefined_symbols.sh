@@ -9,9 +9,9 @@
 set -euo pipefail
 export LC_ALL=C
 
-# C functions that compute and nothing else, and what a compiler (its arithmetic, as in __popcountdi2) or a sanitizer puts
-# in by itself.
-pure_c='^(mem(cpy|move|set|cmp|chr)|bcmp|str(len|cmp|ncmp)|abort|__assert_fail|__stack_chk_fail|__dso_handle|__(start|stop)_.*|_GLOBAL_OFFSET_TABLE_|__[a-z]+[sdt]i[23]|_Unwind_Resume|__cxa_.*|__gxx_personality_v0|__dynamic_cast|__(asan|ubsan|tsan|gcov|llvm)_.*|__gcov.*)$'
+# C functions that compute and nothing else, and what a compiler (its arithmetic, as in __popcountdi2; its look at the
+# processor, for functions made in several versions) or a sanitizer puts in by itself.
+pure_c='^(mem(cpy|move|set|cmp|chr)|bcmp|str(len|cmp|ncmp)|abort|__assert_fail|__stack_chk_fail|__dso_handle|__(start|stop)_.*|__cpu_(model|indicator_init)|_GLOBAL_OFFSET_TABLE_|__[a-z]+[sdt]i[23]|_Unwind_Resume|__cxa_.*|__gxx_personality_v0|__dynamic_cast|__(asan|ubsan|tsan|gcov|llvm)_.*|__gcov.*)$'
 # The registry may be changed by other threads, so the fallback manager may lock, and share (libstdc++'s shared_ptr
 # looks at __libc_single_threaded, to spare atomic operations where there is one thread).
 locks='^(__libc_single_threaded|pthread_(mutex|cond)_.*|pthread_(self|equal)|__pthread_key_create|_ZNSt18condition_variable.*|_ZSt20__throw_system_errori)$'
@@ -62,7 +62,7 @@ self_check() {
       _ZNSt13random_device9_M_getvalEv _ZNSt8ios_base4InitC1Ev; do
       called bad "$layer" "$symbol"
     done
-    for symbol in memcpy memmove strlen abort __popcountdi2 __udivti3 __cxa_pure_virtual __asan_report_load4 _ZSt20__throw_length_errorPKc \
+    for symbol in memcpy memmove strlen abort __cpu_model __cpu_indicator_init __popcountdi2 __udivti3 __cxa_pure_virtual __asan_report_load4 _ZSt20__throw_length_errorPKc \
       _ZNSt3pmr20get_default_resourceEv _ZdlPvm _ZN8backstop5StackD1Ev; do
       called good "$layer" "$symbol"
     done

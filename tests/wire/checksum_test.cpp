@@ -38,8 +38,28 @@ TEST_CASE("Checksum: agrees with the reference at every length and alignment", "
   }
 }
 
+TEST_CASE("Checksum: summing while copying sums the same and copies all of it, and nothing else", "[RFC1071]") {
+  Random random{4};
+  const Octets from = random_octets(random, 2000);
+  for (int round = 0; round < 4000; ++round) {
+    const std::size_t size = round < 300 ? static_cast<std::size_t>(round) : random() % 1900;
+    const Bytes piece = Bytes{from}.subspan(random() % (from.size() - size), size);
+    const std::size_t at = 1 + random() % 16;
+    const bool odd = random() % 2 != 0;  // the piece begins at an odd offset of what is summed
+    Octets to(at + size + 1, std::byte{0xee});
+    Checksum copying, plain;
+    if (odd) copying.add(octets({0x12})), plain.add(octets({0x12}));
+    copying.add_copying(piece, to.data() + at);
+    plain.add(piece);
+    REQUIRE(copying.sum() == plain.sum());
+    REQUIRE(std::equal(piece.begin(), piece.end(), to.begin() + static_cast<std::ptrdiff_t>(at)));
+    REQUIRE(to[at - 1] == std::byte{0xee});
+    REQUIRE(to[at + size] == std::byte{0xee});
+  }
+}
+
 TEST_CASE("Checksum: carries are never lost, however many there are") {
-  for (const std::size_t size : {65'535u, 65'536u, 1'000'003u}) {
+  for (const std::size_t size : {20u, 59u, 60u, 65'535u, 65'536u, 1'000'003u}) {
     const Octets ones(size, std::byte{0xff});
     CHECK(sum_of(ones) == reference_sum(ones));
   }

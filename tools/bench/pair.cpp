@@ -8,7 +8,7 @@ namespace backstop::tools::bench {
 Config configuration(Ipv4Address address, const PairOptions& options) {
   Config config;
   config.address = address;
-  config.checksum_offload = !options.checksums;
+  config.checksum_offload = true;  // left to the wire
   config.max_connections = options.max_connections;
   config.secret.fill(7);  // the same in every run, so that runs can be compared
   config.tcp.send_buffer = config.tcp.receive_buffer = application_octets;
@@ -21,14 +21,21 @@ bool Wire::carry(Stack& from, Stack& to, Instant now) {
   for (int carried = 0; carried < burst; ++carried) {
     const auto packet = from.transmit(now);
     if (!packet) return carried > 0;
-    tun::copy_packet(*packet, packet_);
-    to.receive({.bytes = Bytes{packet_}.first(packet->size()), .offload = packet->offload}, now);
+    const std::size_t size = packet->size();
+    if (checksums_) {
+      tun::copy_and_finish(*packet, packet_);
+    } else {
+      tun::copy_packet(*packet, packet_);
+    }
+    to.receive({.bytes = Bytes{packet_}.first(size), .offload = {.checksum_partial = !checksums_}}, now);
   }
   return true;
 }
 
 Pair::Pair(const PairOptions& options)
-    : client_(configuration(client_address, options)), server_(configuration(server_address, options)) {}
+    : client_(configuration(client_address, options)),
+      server_(configuration(server_address, options)),
+      wire_(options.checksums) {}
 
 void Pair::settle() {
   bool moved = true;

@@ -20,7 +20,8 @@ inline constexpr Ipv4Address client_address{0x0a00'0001};
 inline constexpr Ipv4Address server_address{0x0a00'0002};
 
 struct PairOptions {
-  bool checksums = true;  ///< in software, on both sides; false: the wire vouches for them
+  /// In software, on both sides: the wire sums what it copies, the receiver what it reads. False: the wire vouches.
+  bool checksums = true;
   std::uint32_t max_connections = 16'384;
 };
 
@@ -30,10 +31,13 @@ Config configuration(Ipv4Address address, const PairOptions& options = {});
 /// Octets copied together on their way from one stack to the other.
 class Wire {
  public:
+  explicit Wire(bool checksums) : checksums_(checksums) {}
+
   /// Carries up to a burst of packets. Returns whether there was one.
   bool carry(Stack& from, Stack& to, Instant now);
 
  private:
+  bool checksums_;
   alignas(64) std::array<std::byte, 2048> packet_;
 };
 
