@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/replay/mutate.hpp"
 #include "tools/replay/run.hpp"
 
 namespace backstop::replay {
@@ -38,12 +39,6 @@ struct ReplayArguments {
 struct ReportRequest {
   std::string format;
   std::string path;
-};
-
-/// Damaged copies of the corpus instead of itself.
-struct Mutations {
-  std::uint64_t seed = 0;
-  std::uint64_t count = 0;
 };
 
 struct ReplayCommand {

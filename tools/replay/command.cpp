@@ -42,6 +42,11 @@ Levels of --compare:
   bytes      every octet, with the golden
   Without --golden the captured host is the measure, by outcome and acks: even two runs of one host differ in more.
 
+Mutations:
+  Mutation N is the same on every machine. It takes one of the captures, flips bits, cuts, duplicates and moves packets,
+  mends most checksums, so that the damage is not dropped with them, and plays what is left with a role, an application
+  and a checksum policy of its own. --mutate N,1 plays a single one again.
+
 Exit code:
   0  all the same     1  something differs     2  wrong usage     3  a capture that cannot be read
 
@@ -108,7 +113,9 @@ void add_corpus_options(CLI::App& replay, ReplayArguments& arguments) {
       .add_option("--shard", arguments.shard,
                   "only the Ith of N shares of the captures, by the hash of their names; 0/N is N/N")
       ->type_name("I/N");
-  replay.add_option("--mutate", arguments.mutate, "play damaged copies instead, to look for faults")
+  replay
+      .add_option("--mutate", arguments.mutate,
+                  "play damaged copies instead, 1000 unless given, to look for crashes and faults of our own")
       ->type_name("SEED[,COUNT]");
 }
 
@@ -175,8 +182,17 @@ Totals run_command(ReplayCommand& command) {
   return totals;
 }
 
+int replay_mutations(const ReplayCommand& command) {
+  Progress progress;
+  const MutationTotals totals = play_mutations(command.files, command.run, *command.mutations, progress, [] {});
+  for (const std::string& fault : totals.faults) std::cout << fault << '\n';
+  summarize(std::cerr, totals);
+  return totals.faults.empty() ? 0 : exit_failure;
+}
+
 int replay_captures(const ReplayArguments& arguments) {
   ReplayCommand command = read_arguments(arguments);
+  if (command.mutations) return replay_mutations(command);
   const auto began = std::chrono::steady_clock::now();
   try {
     const Totals totals = run_command(command);

@@ -51,4 +51,11 @@ void summarize(std::ostream& out, const Totals& totals, const RunOptions& option
   out << std::flush;
 }
 
+void summarize(std::ostream& out, const MutationTotals& totals) {
+  out << counted(totals.mutations, "mutation") << " (" << totals.unreadable << " unreadable), "
+      << to_string(totals.verdicts) << "; " << counted(totals.faults.size(), "fault") << "; the slowest, "
+      << totals.slowest << ", took " << notation::format(totals.slowest_time) << " s\n"
+      << std::flush;
+}
+
 }  // namespace backstop::replay

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <vector>
 
+#include "tools/replay/mutate.hpp"
 #include "tools/replay/run.hpp"
 
 namespace backstop::replay {
@@ -32,5 +33,7 @@ class ProgressBar {
 };
 
 void summarize(std::ostream& out, const Totals& totals, const RunOptions& options, std::chrono::nanoseconds time);
+
+void summarize(std::ostream& out, const MutationTotals& totals);
 
 }  // namespace backstop::replay
