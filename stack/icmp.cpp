@@ -79,9 +79,11 @@ void Core::icmp_error_arrives(const wire::IcmpMessage& error) {
   settle_slot(index);
 }
 
+// Deviation: SHLD-26: codes 2 and 3 do not abort a connection once it is synchronized, for whoever guesses its numbers
+// could forge them (RFC 5927 section 5.2); code 4 tells the path's MTU.
 // Deviation: RFC 9293 section 3.9.2.2 lets no unreachable of the soft kind (MUST-56) end an attempt to connect either.
 // As in deployed stacks it does, with its own error: whoever waits for a connection is told at once. Later, all are
-// hints (SHLD-25; RFC 5927 section 5.2 for codes 2 and 3), and the retransmission timer decides.
+// hints (SHLD-25), and the retransmission timer decides.
 void Core::path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error) {
   const bool unreachable = error.type == wire::IcmpType::destination_unreachable;
   const Error what = unreachable ? error_for(static_cast<wire::UnreachableCode>(error.code)) : Error::host_unreachable;

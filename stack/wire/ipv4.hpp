@@ -1,4 +1,6 @@
 // IPv4 headers (RFC 791): parsed into a value that can always be emitted again. Options are skipped over.
+// Deviation: MUST-51, MUST-52, MUST-53, SHLD-24: no source routes, neither given by the user nor returned to a peer.
+// Routers have dropped packets that carry one for decades, and a host that follows one is led around its firewall.
 // Read next: segment.hpp for what a TCP packet carries; stack/reassembly.hpp for fragments.
 #pragma once
 

@@ -100,7 +100,7 @@ TEST_CASE("CLOSE: afterwards writing and closing again are errors, reading is no
   CHECK(t.stream().read(octet).error() == Error::would_block);
 }
 
-TEST_CASE("CLOSE: text after our user has gone is answered with RST", "[3.6.1][SHLD-3]") {
+TEST_CASE("CLOSE: text after our user has gone is answered with RST", "[3.6.1][SHLD-3][MAY-1]") {
   Scenario t;
   t.establish();
   t.drop_stream();

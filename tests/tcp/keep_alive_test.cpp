@@ -17,7 +17,7 @@ TEST_CASE("keep-alive: off by default", "[3.8.4][MUST-25]") {
 }
 
 TEST_CASE("keep-alive: a probe without text after two hours of silence",
-          "[3.8.4][MUST-24][MUST-26][MUST-28][SHLD-12]") {
+          "[3.8.4][MAY-5][MUST-24][MUST-26][MUST-28][SHLD-12]") {
   Scenario t{keep_alive};
   t.establish();
   t.silence(2h - 1ns);

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("options: the SYN,ACK answers only what the SYN offered", "[3.2][RFC7323][RFC2018]") {
+TEST_CASE("options: the SYN,ACK answers only what the SYN offered", "[3.2][MAY-3][RFC7323][RFC2018]") {
   Scenario t;
   SECTION("nothing at all") {
     t.inject("S  0:0(0) win 65535");
@@ -52,10 +52,26 @@ TEST_CASE("options: what is switched off is not offered and not accepted", "[RFC
   }
 }
 
-TEST_CASE("options: our MSS is the MTU less the headers", "[3.7.1][MUST-14][MUST-67]") {
+TEST_CASE("options: our MSS is the MTU less the headers", "[3.7.1][MUST-14][MUST-67][SHLD-6]") {
   Scenario t{[](Config& config) { config.mtu = 576; }};
   t.inject("S  0:0(0) win 65535");
   t.expect("S. 0:0(0) ack 1 <mss 536>");
+}
+
+TEST_CASE("MSS: on SYNs only", "[3.2][MUST-65]") {
+  Scenario t;
+  t.establish("<mss 1000>");
+  t.write(1500);
+  t.expect(".  1:1001(1000) ack 1 <>");
+  t.expect("P. 1001:1501(500) ack 1 <>");
+  t.inject("P. 1:11(10) ack 1");
+  t.expect(".  1501:1501(0) ack 11 <>");
+  t.expect_after(200ms, ".  1:1001(1000) ack 11 <>");
+  t.inject(".  11:11(0) ack 1501");
+  t.close();
+  t.expect("F. 1501:1501(0) ack 11 <>");
+  t.abort();
+  t.expect("R. 1502:1502(0) ack 11 <>");
 }
 
 TEST_CASE("MSS: a peer that names none gets 536 octets", "[3.7.1][MUST-15]") {

@@ -61,7 +61,7 @@ TEST_CASE("zero window: probes that nobody answers end at the user timeout", "[3
   t.read_error(Error::user_timeout);
 }
 
-TEST_CASE("zero window: a window that closes over text in flight is survived", "[3.8.6][MUST-35]") {
+TEST_CASE("zero window: a window that closes over text in flight is survived", "[3.8.6][MUST-35][SHLD-17]") {
   Scenario t;
   t.establish();
   t.write(2920);
@@ -80,6 +80,26 @@ TEST_CASE("zero window: a window that closes over text in flight is survived", "
   t.inject(".  1:1(0) ack 2921");
   t.ignore_sent();
   CHECK(t.stream().info().in_flight == 0);
+}
+
+TEST_CASE("zero window: of what a window that shrank has left behind, only what it has room for is sent again",
+          "[3.8.6][SHLD-15][SHLD-16]") {
+  Scenario t;
+  t.establish("<mss 1000>");
+  t.write(3000);
+  t.expect(".  1:1001(1000) ack 1");
+  t.expect(".  1001:2001(1000) ack 1");
+  t.expect("P. 2001:3001(1000) ack 1");
+  t.inject(".  1:1(0) ack 1 win 1000");
+  t.write(1000);
+  t.silence();
+  t.expect_after(200ms, ".  1:1001(1000) ack 1");
+  t.inject(".  1:1(0) ack 1001 win 1000");
+  t.expect(".  1001:2001(1000) ack 1");
+  t.inject(".  1:1(0) ack 2001 win 1000");
+  t.expect(".  2001:3001(1000) ack 1");
+  t.inject(".  1:1(0) ack 3001 win 1000");
+  t.expect("P. 3001:4001(1000) ack 1");
 }
 
 TEST_CASE("zero window: a window too small to be worth it is used after the override", "[3.8.6.2.1]") {
