@@ -33,7 +33,7 @@ struct CubicEpoch {
 struct CongestionState {
   std::uint32_t cwnd = 0;                ///< octets
   std::uint32_t ssthresh = 0xffff'ffff;  ///< octets
-  std::uint32_t acked = 0;               ///< octets acknowledged since cwnd last grew (NewReno's avoidance)
+  std::uint32_t acked = 0;               ///< octets acknowledged since Reno's window last grew, in avoidance
   SlowStartRounds rounds;
   CubicEpoch cubic;
 

@@ -131,6 +131,7 @@ class Cubic final : public CongestionControl {
     CubicEpoch& epoch = state.cubic;
     epoch.start = sample.now;
     epoch.w_est = state.cwnd;
+    state.acked = 0;
     epoch.k = state.cwnd < epoch.w_max ? time_to_w_max(epoch.w_max, state.cwnd, sample.mss) : 0;
     epoch.w_max = std::max(epoch.w_max, state.cwnd);
   }
@@ -153,11 +154,14 @@ class Cubic final : public CongestionControl {
   // Section 4.3: W_est grows as Reno would, a little slower until it has caught up with where the loss was.
   static void follow_reno(CongestionState& state, std::uint32_t acked, std::uint32_t mss) {
     CubicEpoch& epoch = state.cubic;
-    const std::uint64_t full = std::uint64_t{mss} * acked / state.cwnd;
     const bool caught_up = epoch.w_est >= epoch.cwnd_prior;
     const std::uint64_t alpha_thousandths = caught_up ? 1000 : 529;  // 3 (1 - beta) / (1 + beta)
-    epoch.w_est =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(epoch.w_est + full * alpha_thousandths / 1000, 1 << 30));
+    // What is acknowledged adds up until it is worth an octet: in a large window, one segment alone is not.
+    state.acked += std::min(acked, state.cwnd);
+    const std::uint64_t growth = alpha_thousandths * mss * state.acked / state.cwnd / 1000;
+    if (growth == 0) return;
+    state.acked = 0;
+    epoch.w_est = static_cast<std::uint32_t>(std::min<std::uint64_t>(epoch.w_est + growth, 1 << 30));
   }
 };
 
