@@ -54,6 +54,7 @@ class Core {
   void settle(HandleId id) { settle_slot(id.slot); }
   /// A write found no room. Its own acknowledgments may never make any, when it is the pool that has run low.
   void wait_for_room(HandleId id);
+  void end_reading(HandleId id);
   void abort(HandleId id);
   void release(HandleId id);
   std::expected<void, Error> set_options(HandleId id, const ConnectionOptions& options);

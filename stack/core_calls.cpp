@@ -46,7 +46,9 @@ wire::Segment syn_of(const SynInfo& info) {
 
 std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, ConnectOptions options) {
   now_ = now;
-  if (!can_be_connected_to(remote) || is_broadcast(remote.address)) return std::unexpected(Error::remote_unspecified);
+  // Ourselves we cannot reach: nothing of the stack's own comes back in.
+  const bool nobody = !can_be_connected_to(remote) || is_broadcast(remote.address) || remote.address == config_.address;
+  if (nobody) return std::unexpected(Error::remote_unspecified);
   Endpoint local = options.local;
   if (local.address.is_unspecified()) local.address = config_.address;
   if (!is_ours(local.address)) return std::unexpected(Error::local_unspecified);
@@ -209,6 +211,12 @@ std::expected<void, Error> Core::set_options(HandleId id, const ConnectionOption
   tcp::change_options(*tcb, *set, environment_, now_);
   settle(id);
   return {};
+}
+
+void Core::end_reading(HandleId id) {
+  tcp::Tcb& tcb = *find(id);
+  tcp::end_reading(tcb, environment_, now_);
+  if (tcb.ack_owed == tcp::AckOwed::now) settle(id);
 }
 
 void Core::abort(HandleId id) {

@@ -114,7 +114,7 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
   const std::uint32_t index = find_slot(tuple);
   if (index == none) return false;
   tcp::Tcb& tcb = slots_[index].tcb;
-  if (tcp::may_reopen(tcb, segment)) {
+  if (tcp::may_reopen(tcb, segment, environment_)) {
     tcp::finish(tcb, environment_);
     retire(index);
     return false;

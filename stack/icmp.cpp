@@ -15,8 +15,13 @@ namespace {
 constexpr std::size_t most_quoted = 576 - wire::ipv4_header_size - wire::icmp_header_size;
 constexpr std::size_t udp_header_size = 8;
 
-Error error_for(wire::UnreachableCode code) {
-  switch (code) {
+// RFC 1122 section 3.2.2.1: network unknown, prohibited, unreachable for this type of service; the like about a host
+// needs no list.
+bool is_about_network(std::uint8_t code) { return code == 6 || code == 9 || code == 11; }
+
+Error error_for(std::uint8_t code) {
+  if (is_about_network(code)) return Error::network_unreachable;
+  switch (static_cast<wire::UnreachableCode>(code)) {
     case wire::UnreachableCode::net:
       return Error::network_unreachable;
     case wire::UnreachableCode::protocol:
@@ -86,7 +91,7 @@ void Core::icmp_error_arrives(const wire::IcmpMessage& error) {
 // hints (SHLD-25), and the retransmission timer decides.
 void Core::path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error) {
   const bool unreachable = error.type == wire::IcmpType::destination_unreachable;
-  const Error what = unreachable ? error_for(static_cast<wire::UnreachableCode>(error.code)) : Error::host_unreachable;
+  const Error what = unreachable ? error_for(error.code) : Error::host_unreachable;
   tcp::report_error(tcb, environment_, what);
   if (unreachable && tcb.state == State::syn_sent) tcp::fail(tcb, environment_, what);
 }

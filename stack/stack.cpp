@@ -112,20 +112,25 @@ void Stream::consume(std::size_t size) {
   tcp::Tcb* tcb = core.find(id_);
   if (tcb == nullptr) return;
   tcp::consume(*tcb, static_cast<std::uint32_t>(size), core.environment());
-  if (tcb->ack_owed == tcp::AckOwed::now) core.settle(id_);
+  core.end_reading(id_);
 }
 
 std::expected<std::size_t, Error> Stream::read(MutableBytes buffer) {
+  if (buffer.empty()) return 0;
+  const auto first = peek();
+  if (!first) return std::unexpected(first.error());
+  Core& core = *stack_->core_;
+  tcp::Tcb& tcb = *core.find(id_);
   std::size_t total = 0;
   while (total < buffer.size()) {
-    const auto piece = peek();
-    if (!piece && total == 0) return std::unexpected(piece.error());
+    const auto piece = tcp::peek(tcb, core.environment());
     if (!piece || piece->empty()) break;
     const std::size_t part = std::min(piece->size(), buffer.size() - total);
     std::memcpy(buffer.data() + total, piece->data(), part);
-    consume(part);
+    tcp::consume(tcb, static_cast<std::uint32_t>(part), core.environment());
     total += part;
   }
+  if (total > 0) core.end_reading(id_);
   return total;
 }
 
@@ -156,6 +161,14 @@ std::expected<std::size_t, Error> Stream::write(Bytes text) {
     total += part;
   }
   return total;
+}
+
+std::expected<std::size_t, Error> Stream::write_urgent(Bytes text) {
+  const auto taken = write(text);
+  if (!taken || *taken == 0) return taken;
+  tcp::mark_urgent(*stack_->core_->find(id_));
+  stack_->core_->settle(id_);
+  return taken;
 }
 
 std::expected<void, Error> Stream::close() {

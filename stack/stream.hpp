@@ -33,6 +33,9 @@ class Stream {
   /// SEND: takes as much of `text` as there is room for and returns how much. Errors: would_block when there is no
   /// room, connection_closing after close(), or what ended the connection.
   std::expected<std::size_t, Error> write(Bytes text);
+  /// The same, and what was taken is urgent, with all text before it (RFC 9293 section 3.8.5): the peer is told at once
+  /// that it is on its way, even when its window is closed. Not for new protocols (SHLD-13).
+  std::expected<std::size_t, Error> write_urgent(Bytes text);
 
   /// Text that can be read in place: the first piece of it. Empty piece: end of text. Errors as read().
   std::expected<Bytes, Error> peek();

@@ -52,6 +52,7 @@ class Acknowledgment {
     tcb_.send_queue.drop_front(env_.blocks, text);
     tcb_.bytes_acked += text;
     tcb_.fin_acked = tcb_.fin_acked || fin;
+    tcb_.urgent_sent = tcb_.urgent_sent && tcb_.snd.up > tcb_.snd.una;
     tcb_.reno_sacked -= std::min(tcb_.reno_sacked, all);
     tcb_.duplicate_acks = 0;
     tcb_.backoff = 0;

@@ -29,9 +29,10 @@ struct ConnectionInfo {
   Duration rto{};
   std::uint32_t congestion_window = 0;  ///< octets
   std::uint32_t slow_start_threshold = 0;
-  std::uint32_t in_flight = 0;    ///< octets, as the sender estimates
-  std::uint32_t unsent = 0;       ///< octets written by the user and never sent
-  std::uint32_t unread = 0;       ///< octets received in order and not read by the user
+  std::uint32_t in_flight = 0;  ///< octets, as the sender estimates
+  std::uint32_t unsent = 0;     ///< octets written by the user and never sent
+  std::uint32_t urgent = 0;  ///< octets up to the end of the peer's urgent text, what has not arrived counted (MUST-33)
+  std::uint32_t unread = 0;  ///< octets received in order and not read by the user
   std::uint64_t bytes_acked = 0;  ///< of ours, by the peer
   std::uint64_t bytes_received = 0;
   std::uint32_t segments_sent = 0;

@@ -1,5 +1,6 @@
 #include "stack/tcp/lifecycle.hpp"
 
+#include "stack/tcp/right_sizing.hpp"
 #include "stack/tcp/timeouts.hpp"
 
 namespace backstop::tcp {
@@ -24,6 +25,7 @@ void establish(Tcb& tcb, Environment& env, Instant now) {
   tcb.news.established = tcb.news.writable = true;
   tcb.quick_acks = env.parameters.quick_acks;
   tcb.heard_at = tcb.progress_at = now;
+  begin_round(tcb, now);
   // RFC 6928 section 2, RFC 5681 section 3.1: a SYN that was lost costs the larger initial window.
   const bool syn_was_lost = tcb.recovery == Recovery::loss;
   tcb.congestion.cwnd = syn_was_lost ? tcb.mss() : initial_window(env.parameters.initial_window, tcb.mss());

@@ -9,12 +9,12 @@ namespace {
 
 constexpr std::uint32_t largest_unscaled_window = 0xffff;
 
-// What this connection may hold for its user: its own limit, and no more than half of what the pool has left, so that
-// many connections share what there is.
+// What this connection may hold for its user: what right-sizing allows of its buffer, and no more than half of what the
+// pool has left, so that many connections share what there is.
 std::uint32_t free_space(const Tcb& tcb, const Environment& env) {
   const std::uint32_t held = tcb.receive_queue.readable();
   const std::uint64_t pool = std::uint64_t{env.blocks.available_for_arrival()} * env.blocks.block_size() / 2;
-  const std::uint32_t limit = env.options(tcb).receive_buffer;
+  const std::uint32_t limit = std::min(env.options(tcb).receive_buffer, tcb.rcv.limit);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(limit > held ? limit - held : 0, pool));
 }
 
@@ -55,6 +55,14 @@ std::uint16_t window_field(const Tcb& tcb, bool syn) {
 
 void add_timestamps(const Tcb& tcb, wire::Segment& segment, Instant now) {
   if (tcb.timestamps) segment.options.timestamps = {timestamp_now(tcb, now), tcb.ts_recent};
+}
+
+// RFC 9293 section 3.8.5, MUST-62: the pointer is to the octet behind the urgent ones; when that is farther than it can
+// tell, as far as it can.
+void mark_urgent(const Tcb& tcb, wire::Segment& segment) {
+  if (!tcb.urgent_sent || !(segment.seq < tcb.snd.up)) return;
+  segment.flags.set(wire::Flag::urg);
+  segment.urgent_pointer = static_cast<std::uint16_t>(std::min(tcb.snd.up - segment.seq, 0xffffu));
 }
 
 wire::Segment base_segment(const Tcb& tcb, SeqNum seq, wire::Flags flags) {
@@ -202,9 +210,10 @@ class Output {
     return congestion >= mss ? congestion / mss * mss : 0;
   }
 
-  /// The segment limit: one MSS, or as many whole ones as the device cuts by itself.
+  /// The segment limit: one MSS, or as many whole ones as the device cuts by itself. An urgent pointer it would copy.
   [[nodiscard]] std::uint32_t packet_limit() const {
     const std::uint32_t mss = tcb_.mss();
+    if (tcb_.urgent_sent) return mss;
     return std::max(mss, env_.segmentation_offload / mss * mss);
   }
 
@@ -245,6 +254,7 @@ class Output {
   Outgoing probe() {
     wire::Segment segment = make_ack(tcb_, env_, now_);
     segment.seq = tcb_.snd.una - 1;
+    mark_urgent(tcb_, segment);
     return finished({.segment = segment});
   }
 
@@ -271,6 +281,7 @@ class Output {
     const bool fin = is_behind_fin(end);
     Outgoing out{.segment = make_ack(tcb_, env_, now_), .text_offset = seq - start};
     out.segment.seq = seq;
+    mark_urgent(tcb_, out.segment);
     out.segment.options.sack = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
     out.text_size = end - seq - (fin ? 1u : 0u);
     out.mss = tcb_.mss();
@@ -334,6 +345,7 @@ std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now) { return
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
   open_window(tcb, env);
   wire::Segment segment = base_segment(tcb, tcb.snd.nxt, wire::Flag::ack);
+  mark_urgent(tcb, segment);
   if (tcb.echo_congestion) segment.flags.set(wire::Flag::ece);
   segment.window = window_field(tcb, false);
   add_timestamps(tcb, segment, now);

@@ -16,6 +16,10 @@ enum class Ecn : std::uint8_t { off, answer, offer };
 struct Parameters : ConnectionOptions {
   using milliseconds = std::chrono::milliseconds;
 
+  /// Octets of the receive window that a connection begins with; it grows with what its user reads in a round trip, up
+  /// to receive_buffer (right_sizing.hpp).
+  std::uint32_t initial_receive_window = 65'535;
+
   bool window_scaling = true;  ///< offer RFC 7323 window scaling
   bool timestamps = true;      ///< offer RFC 7323 timestamps
   bool selective_acks = true;  ///< offer RFC 2018 SACK
@@ -41,6 +45,8 @@ struct Parameters : ConnectionOptions {
   /// Why: RFC 9293 puts MSL at two minutes; networks of today hold no segment that long, and 2 MSL of one minute is
   /// what Linux waits. A deployment that knows better says so here.
   Duration msl = seconds{30};
+  /// RFC 1337: a RST does not end TIME-WAIT.
+  bool time_wait_ignores_reset = false;
 };
 
 }  // namespace backstop

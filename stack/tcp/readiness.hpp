@@ -10,9 +10,10 @@ struct Readiness {
   bool closed : 1 = false;          ///< the connection is gone: orderly, reset, refused or timed out
   bool acceptable : 1 = false;      ///< a listener has a connection to accept
   bool error_reported : 1 = false;  ///< ConnectionInfo::soft_error tells; the connection goes on
+  bool urgent : 1 = false;          ///< the peer has sent urgent text, or more of it (MUST-32)
 
   [[nodiscard]] bool any() const {
-    return established || readable || writable || closed || acceptable || error_reported;
+    return established || readable || writable || closed || acceptable || error_reported || urgent;
   }
 };
 

@@ -181,6 +181,18 @@ void ReceiveQueue::clear(BlockPool& pool) {
   give_back_before(pool, next_);
 }
 
+wire::SackBlock ReceiveQueue::stored_part(const BlockPool& pool, SeqNum seq, Bytes text) const {
+  const SeqNum end = seq + static_cast<std::uint32_t>(text.size());
+  wire::SackBlock first{end, end};
+  if (!has_gaps()) return first;
+  const auto* all = reinterpret_cast<const wire::SackBlock*>(pool.data(ranges_));
+  for (const wire::SackBlock& range : std::span{all, range_count_}) {
+    const wire::SackBlock part{max(range.left, seq), min(range.right, end)};
+    if (part.left < part.right && part.left < first.left) first = part;
+  }
+  return first;
+}
+
 wire::SackBlocks ReceiveQueue::sack_blocks(const BlockPool& pool) const {
   wire::SackBlocks blocks;
   if (!has_gaps()) return blocks;

@@ -21,6 +21,8 @@ class ReceiveQueue {
 
   /// Octets in order that the user has not read.
   [[nodiscard]] std::uint32_t readable() const { return next_ - read_; }
+  /// The next octet that the user reads.
+  [[nodiscard]] SeqNum front() const { return read_; }
   /// The next octet expected: RCV.NXT as far as text goes.
   [[nodiscard]] SeqNum next() const { return next_; }
   [[nodiscard]] bool has_gaps() const { return ranges_ != no_block; }
@@ -28,6 +30,9 @@ class ReceiveQueue {
   /// Puts `text` at `seq`, which is not before next(), and moves next() over what is in order now. Returns how many of
   /// its first octets there was memory for.
   std::size_t insert(BlockPool& pool, SeqNum seq, Bytes text);
+
+  /// The first part of `text` at `seq` that is there already, out of order; empty (both edges equal) when none is.
+  [[nodiscard]] wire::SackBlock stored_part(const BlockPool& pool, SeqNum seq, Bytes text) const;
 
   /// The first readable octets in one piece.
   [[nodiscard]] Bytes peek(const BlockPool& pool) const;

@@ -16,7 +16,9 @@ using Reply = std::optional<wire::Segment>;
 // RFC 7323 section 2.3: a larger shift is used as 14.
 constexpr std::uint8_t largest_scale = 14;
 // Why: an acknowledgment of an unacceptable segment may draw another one from a confused peer; twice a second is enough
-// for an honest one to find out where it stands, and ends such a war.
+// for an honest one to find out where it stands, and ends such a war. It is also the limit of RFC 5961 section 7, kept
+// for each connection by itself: an attacker who could use up a limit that connections share would learn from his own
+// connection which of his guesses at another one were answered (CVE-2016-5696).
 constexpr Duration challenge_interval = std::chrono::milliseconds{500};
 // RFC 7323 section 5.5: after this long without a word, an old TS.Recent proves nothing.
 constexpr Duration ts_recent_lifetime = std::chrono::hours{24 * 24};
@@ -92,6 +94,7 @@ class SegmentArrives {
 
   bool second_check_rst_bit() {
     if (!seg_.rst()) return true;
+    if (tcb_.state == State::time_wait && env_.parameters.time_wait_ignores_reset) return false;
     // RFC 5961 section 3.2: only the exact number resets.
     if (arrived_seq_ != tcb_.rcv.nxt) return challenge();
     ++env_.counters.resets_received;
@@ -115,7 +118,12 @@ class SegmentArrives {
   }
 
   // RFC 5961 section 4.2: a SYN on a synchronized connection, wherever it lies, is challenged.
-  bool fourth_check_syn_bit() { return seg_.syn() ? challenge() : true; }
+  bool fourth_check_syn_bit() {
+    if (!seg_.syn()) return true;
+    if (tcb_.state != State::syn_received || !tcb_.passive) return challenge();
+    fail(tcb_, env_, Error::connection_reset);  // back to LISTEN, which is another slot's business
+    return false;
+  }
 
   bool fifth_check_ack_field() {
     if (!seg_.has_ack()) return false;
@@ -131,17 +139,17 @@ class SegmentArrives {
     if (!seg_.urg() || tcb_.fin_received) return true;
     // RFC 6093 section 3: the pointer is to the octet behind the urgent ones (MUST-62).
     const SeqNum up = arrived_seq_ + seg_.urgent_pointer;
-    if (up > tcb_.rcv.nxt && (!tcb_.urgent || up > tcb_.rcv.up)) {
-      tcb_.rcv.up = up;
-      tcb_.urgent = true;
-      tcb_.news.readable = true;
-    }
+    if (up <= tcb_.receive_queue.front() || (tcb_.urgent && up <= tcb_.rcv.up)) return true;
+    tcb_.rcv.up = up;
+    tcb_.urgent = true;
+    tcb_.news.urgent = true;  // MUST-32
     return true;
   }
 
   bool seventh_process_segment_text() {
-    if (seg_.text.empty()) return true;
     if (tcb_.fin_received || !may_receive()) return true;
+    if (reaches_beyond_window_) tcb_.ack_owed = AckOwed::now;  // the peer must hear where the window ends
+    if (seg_.text.empty()) return true;
     if (!tcb_.attached && tcb_.ever_established) return refuse_text_after_close();
     note_congestion();
     return accept_text();
@@ -152,9 +160,12 @@ class SegmentArrives {
       tcb_.fin_known = true;
       tcb_.rcv.fin = seg_.seq + static_cast<std::uint32_t>(seg_.text.size());
     }
-    if (!tcb_.fin_known || tcb_.rcv.nxt != tcb_.rcv.fin) return true;
-    if (tcb_.fin_received) return true;
-    receive_fin();
+    if (!tcb_.fin_known || tcb_.fin_received) return true;
+    if (tcb_.rcv.nxt == tcb_.rcv.fin) {
+      receive_fin();
+    } else if (seg_.fin() && seg_.text.empty()) {
+      reply_ = reply_with_ack();  // behind a hole, like text out of order
+    }
     return true;
   }
 
@@ -200,14 +211,21 @@ class SegmentArrives {
     if (seg_.rst()) return false;
     if (tcb_.state == State::time_wait && seg_.fin()) enter_time_wait(tcb_, env_, now_);
     if (!seg_.text.empty() && seg_.seq < tcb_.rcv.nxt) note_duplicate(seg_.seq);
-    if (seg_.length() == 0 && now_ - challenge_interval < tcb_.challenged_at) return false;
-    tcb_.challenged_at = now_;
-    reply_ = reply_with_ack();
+    const bool has_text_or_fin = seg_.length() > 0 && !seg_.syn();
+    if (has_text_or_fin || may_challenge()) reply_ = reply_with_ack();
     return false;
   }
 
-  // RFC 2883: the peer learns that it has sent this twice.
+  /// If so, it counts as done.
+  bool may_challenge() {
+    if (now_ - challenge_interval < tcb_.challenged_at) return false;
+    tcb_.challenged_at = now_;
+    return true;
+  }
+
+  // RFC 2883: the peer learns that it has sent this twice. Of several parts the first is told.
   void note_duplicate(SeqNum left) {
+    reports_duplicate_ = true;
     const SeqNum end = seg_.seq + static_cast<std::uint32_t>(seg_.text.size());
     tcb_.duplicate = {left, min(end, tcb_.rcv.nxt)};
     if (!(tcb_.duplicate.left < tcb_.duplicate.right)) tcb_.duplicate = {};
@@ -234,7 +252,7 @@ class SegmentArrives {
     const std::uint32_t room = tcb_.rcv.nxt + tcb_.rcv.wnd - seg_.seq;
     const std::uint32_t size = static_cast<std::uint32_t>(seg_.text.size()) + (seg_.fin() ? 1u : 0u);
     if (size <= room) return;
-    tcb_.ack_owed = AckOwed::now;  // the peer must hear where the window ends
+    reaches_beyond_window_ = true;
     seg_.flags.clear(wire::Flag::fin);
     seg_.text = seg_.text.first(std::min<std::size_t>(room, seg_.text.size()));
   }
@@ -294,6 +312,7 @@ class SegmentArrives {
 
   bool accept_text() {
     const bool had_gaps = tcb_.receive_queue.has_gaps();
+    if (had_gaps && !reports_duplicate_) note_stored_duplicate();
     const std::size_t kept = insert_text();
     if (kept < seg_.text.size()) {
       ++env_.counters.text_without_memory;
@@ -311,6 +330,11 @@ class SegmentArrives {
     tcb_.news.readable = true;
     owe_acknowledgment(had_gaps);
     return true;
+  }
+
+  void note_stored_duplicate() {
+    const wire::SackBlock part = tcb_.receive_queue.stored_part(env_.blocks, seg_.seq, seg_.text);
+    if (part.left != part.right) tcb_.duplicate = part;
   }
 
   // When memory is short, what came out of order makes room for what is in order.
@@ -341,7 +365,6 @@ class SegmentArrives {
     tcb_.news.readable = true;
     tcb_.ack_owed = AckOwed::now;
     switch (tcb_.state) {
-      case State::syn_received:
       case State::established:
         tcb_.enter(State::close_wait);
         break;
@@ -402,8 +425,10 @@ class SegmentArrives {
     tcb_.snd.wl2 = seg_.has_ack() ? seg_.ack : tcb_.snd.iss;
   }
 
-  // Both sides have sent a SYN (Figure 8): ours goes out again, with the ACK of theirs.
+  // Both sides have sent a SYN (Figure 8): ours goes out again, with the ACK of theirs. A FIN on it is not for now: not
+  // acknowledged, it comes again when both are ESTABLISHED.
   bool open_simultaneously() {
+    seg_.flags.clear(wire::Flag::fin);
     tcb_.enter(State::syn_received);
     tcb_.sent.mark_all_lost(env_.sent);
     return true;
@@ -412,6 +437,7 @@ class SegmentArrives {
   // --- Replies.
 
   bool challenge() {
+    if (!may_challenge()) return false;
     ++env_.counters.challenge_acks;
     reply_ = reply_with_ack();
     return false;
@@ -434,6 +460,8 @@ class SegmentArrives {
   Environment& env_;
   Instant now_;
   Reply reply_;
+  bool reaches_beyond_window_ = false;
+  bool reports_duplicate_ = false;
   bool had_syn_ = false;  // the second half of a simultaneous open: its window is not scaled
 };
 
@@ -481,12 +509,15 @@ void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_o
   tcb.window_scaling = parameters.window_scaling;
   tcb.reordering_round = tcb.ecn_point = iss;
   tcb.rcv.scale = parameters.window_scaling ? scale_for(env.options(tcb).receive_buffer) : std::uint8_t{0};
+  tcb.rcv.limit = parameters.initial_receive_window;
   tcb.congestion.cwnd = initial_window(parameters.initial_window, tcb.mss());
   tcb.progress_at = tcb.heard_at = now;
 }
 
-bool may_reopen(const Tcb& tcb, const wire::Segment& syn) {
-  if (tcb.state != State::time_wait || !syn.syn() || syn.has_ack() || syn.rst()) return false;
+bool may_reopen(const Tcb& tcb, const wire::Segment& syn, const Environment& env) {
+  if (tcb.state != State::time_wait || !syn.syn() || syn.has_ack() || syn.rst() || syn.fin()) return false;
+  const bool begins_timestamps = !tcb.timestamps && syn.options.timestamps && env.parameters.timestamps;
+  if (begins_timestamps) return true;  // PAWS will tell the old connection's segments, which have none
   if (tcb.timestamps && syn.options.timestamps) {
     if (syn.options.timestamps->value != tcb.ts_recent) return !is_before(syn.options.timestamps->value, tcb.ts_recent);
   }

@@ -23,6 +23,6 @@ void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t 
 void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now);
 
 /// Whether a SYN may take over a connection in TIME-WAIT (RFC 6191; MAY-2).
-bool may_reopen(const Tcb& tcb, const wire::Segment& syn);
+bool may_reopen(const Tcb& tcb, const wire::Segment& syn, const Environment& env);
 
 }  // namespace backstop::tcp

@@ -74,6 +74,7 @@ struct Tcb {
     SeqNum wl1;                 ///< SEG.SEQ of the last window update
     SeqNum wl2;                 ///< SEG.ACK of the last window update
     SeqNum iss;
+    SeqNum up;  ///< behind the urgent octets, while urgent_sent is set
     std::uint8_t scale = 0;
   } snd;
 
@@ -84,6 +85,10 @@ struct Tcb {
     SeqNum up;     ///< behind the urgent octets, when urgent is set
     SeqNum fin;    ///< where the peer's FIN stands, when fin_known is set
     SeqNum acked;  ///< RCV.NXT of the last segment sent: what the peer knows of
+    // Right-sizing (right_sizing.hpp).
+    std::uint32_t limit = 0;     ///< octets that may be held for the user
+    SeqNum round_start;          ///< the next octet to read when the round began
+    std::uint32_t round_at = 0;  ///< and when that was: timestamp_clock()
     std::uint8_t scale = 0;
   } rcv;
 
@@ -100,8 +105,9 @@ struct Tcb {
   bool fin_sent : 1 = false;
   bool fin_acked : 1 = false;
   bool fin_known : 1 = false;
-  bool fin_received : 1 = false;  ///< and everything before it
-  bool urgent : 1 = false;
+  bool fin_received : 1 = false;     ///< and everything before it
+  bool urgent : 1 = false;           ///< the peer has sent urgent text that the user has not read: up to rcv.up
+  bool urgent_sent : 1 = false;      ///< we have, and it is not acknowledged: up to snd.up
   bool attached : 1 = false;         ///< a user or a listener holds it
   bool probe_window : 1 = false;     ///< the persist timer has fired
   bool probe_alive : 1 = false;      ///< the keep-alive timer has fired

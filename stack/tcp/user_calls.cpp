@@ -5,6 +5,7 @@
 
 #include "stack/tcp/lifecycle.hpp"
 #include "stack/tcp/output.hpp"
+#include "stack/tcp/right_sizing.hpp"
 #include "stack/tcp/segment_arrives.hpp"
 #include "stack/tcp/timeouts.hpp"
 
@@ -46,8 +47,20 @@ std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env) {
   return text;
 }
 
+// RFC 9293 section 3.8.5: all that was written so far is urgent. The peer hears of it even when no text may be sent.
+void mark_urgent(Tcb& tcb) {
+  tcb.snd.up = tcb.queue_end();
+  tcb.urgent_sent = true;
+  if (is_synchronized(tcb.state)) tcb.ack_owed = AckOwed::now;
+}
+
 void consume(Tcb& tcb, std::uint32_t size, Environment& env) {
   tcb.receive_queue.consume(env.blocks, size);
+  if (tcb.urgent && tcb.rcv.up <= tcb.receive_queue.front()) tcb.urgent = false;
+}
+
+void end_reading(Tcb& tcb, Environment& env, Instant now) {
+  right_size(tcb, env, now);
   if (is_synchronized(tcb.state) && window_update_is_due(tcb, env)) tcb.ack_owed = AckOwed::now;
 }
 
@@ -125,6 +138,7 @@ ConnectionInfo info(const Tcb& tcb, const Environment& env) {
       .slow_start_threshold = tcb.congestion.ssthresh,
       .in_flight = tcb.in_flight(),
       .unsent = tcb.unsent(),
+      .urgent = tcb.urgent ? tcb.rcv.up - tcb.receive_queue.front() : 0,
       .unread = tcb.receive_queue.readable(),
       .bytes_acked = tcb.bytes_acked,
       .bytes_received = tcb.bytes_received,

@@ -15,10 +15,14 @@ void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t t
 /// SEND in two halves: room to write into, and the octets that were written there.
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env);
 void commit(Tcb& tcb, std::uint32_t size);
+/// The urgent flag of SEND: everything written so far is urgent (section 3.8.5).
+void mark_urgent(Tcb& tcb);
 
 /// RECEIVE in two halves: the text at the front (empty: the end of text), and the octets that were taken.
 std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env);
 void consume(Tcb& tcb, std::uint32_t size, Environment& env);
+/// What follows when the user has taken what he wanted: the window may grow, and the peer must hear of it.
+void end_reading(Tcb& tcb, Environment& env, Instant now);
 
 /// CLOSE: FIN behind everything written.
 std::expected<void, Error> close(Tcb& tcb, Environment& env);

@@ -468,6 +468,7 @@ Readiness Scenario::news(HandleId id) {
     all.closed |= event.what.closed;
     all.acceptable |= event.what.acceptable;
     all.error_reported |= event.what.error_reported;
+    all.urgent |= event.what.urgent;
   }
   std::erase_if(events_, [&](const Event& event) { return event.id == id; });
   return all;

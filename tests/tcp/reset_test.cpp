@@ -84,6 +84,7 @@ TEST_CASE("second step: a RST elsewhere in the window is challenged", "[3.10.7.4
   t.establish();
   t.inject("R  2:2(0)");
   t.expect(".  1:1(0) ack 1");
+  t.advance(500ms);
   t.inject("R  60000:60000(0)");
   t.expect(".  1:1(0) ack 1");
   t.state(State::established);
