@@ -7,16 +7,25 @@ namespace backstop {
 
 // A device has `std::optional<InboundPacket> receive()` and `void send(const OutboundPacket&)`.
 
-/// Brings packets that have arrived to the stack, at most a burst of them. Returns whether there was one.
+/// Packets taken before answers are sent. Why: enough to share one ACK, few enough that answers do not wait.
+inline constexpr int longest_burst = 64;
+
+/// Brings packets that have arrived to the stack, at most `most` of them. Returns how many there were.
 template <class Device>
-bool receive_burst(Stack& stack, Device& device, Instant now) {
-  constexpr int burst = 64;  // Why: enough to share one ACK, few enough that answers do not wait.
-  for (int taken = 0; taken < burst; ++taken) {
+int receive_up_to(int most, Stack& stack, Device& device, Instant now) {
+  int taken = 0;
+  for (; taken < most; ++taken) {
     const auto packet = device.receive();
-    if (!packet) return taken > 0;
+    if (!packet) break;
     stack.receive(*packet, now);
   }
-  return true;
+  return taken;
+}
+
+/// A whole burst. Returns whether there was a packet.
+template <class Device>
+bool receive_burst(Stack& stack, Device& device, Instant now) {
+  return receive_up_to(longest_burst, stack, device, now) > 0;
 }
 
 /// Sends all that the stack has to send. Returns whether there was something.

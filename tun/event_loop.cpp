@@ -106,9 +106,26 @@ void EventLoop::turn() {
   wait_and_dispatch();
 }
 
+void EventLoop::BurstSize::took(int taken) {
+  if (taken < size_) {
+    size_ = std::max(taken, 1);
+    full_in_a_row_ = 0;
+    return;
+  }
+  constexpr int enough =
+      4;  // Why: a request and its answer are full bursts of one too, and the next one may be as well
+  if (++full_in_a_row_ < enough) return;
+  size_ = std::min(2 * size_, longest_burst);
+  full_in_a_row_ = 0;
+}
+
 void EventLoop::move_packets() {
   const Instant time = now();
-  receive_burst(stack_, device_, time);
+  if (device_.fd() < 0) {
+    receive_burst(stack_, device_, time);  // Nothing would tell us of packets that we left there.
+  } else {
+    burst_.took(receive_up_to(burst_.next(), stack_, device_, time));
+  }
   // Deadlines act while the stack sends. What the hook says to that goes out in the second pass, which meets no more of
   // them: it is the same time still.
   for (int pass = 0; pass < 2; ++pass) {

@@ -118,6 +118,18 @@ class EventLoop {
     WatchCallback callback;
   };
 
+  /// How many packets to ask the device for: as many as there were last time, so that a lone one costs no further call
+  /// that finds nothing; more, when that was not enough several times in a row.
+  class BurstSize {
+   public:
+    [[nodiscard]] int next() const { return size_; }
+    void took(int taken);
+
+   private:
+    int size_ = 1;
+    int full_in_a_row_ = 0;
+  };
+
   void turn();
   void move_packets();
   void call_posted();
@@ -130,6 +142,7 @@ class EventLoop {
 
   Stack& stack_;
   Device& device_;
+  BurstSize burst_;
   Hook hook_;
   std::optional<Instant> hook_deadline_;
   FileDescriptor epoll_;
