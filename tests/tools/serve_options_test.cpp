@@ -100,6 +100,9 @@ TEST_CASE("A duration is positive, and an MTU what IPv4 asks at least", "[serve]
     CHECK(error_of(arguments).starts_with("--duration: "));
   }
   auto arguments = good_arguments();
+  arguments.offload = "on";
+  CHECK(error_of(arguments) == "--offload on: auto or off is needed");
+  arguments.offload = "off";
   arguments.mtu = std::uint16_t{67};
   CHECK(error_of(arguments).starts_with("--mtu 67: "));
   arguments.mtu = std::uint16_t{68};

@@ -9,7 +9,7 @@ tun::TunOptions device_options(const ServeOptions& options) {
           .host_address = options.host_address,
           .mtu = options.mtu,
           // Faults are for packets of a wire's size, one at a time.
-          .offload = options.faults ? tun::OffloadMode::off : tun::OffloadMode::automatic};
+          .offload = options.faults ? tun::OffloadMode::off : options.offload};
 }
 
 }  // namespace

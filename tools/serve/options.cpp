@@ -71,6 +71,10 @@ Parsed<void> read_limits(const ServeArguments& arguments, ServeOptions& options)
                            std::to_string(smallest_mtu));
   }
   options.mtu = arguments.mtu;
+  if (arguments.offload != "auto" && arguments.offload != "off") {
+    return std::unexpected("--offload " + arguments.offload + ": auto or off is needed");
+  }
+  if (arguments.offload == "off") options.offload = tun::OffloadMode::off;
   if (!arguments.impairment.empty()) {
     const auto faults = parse_impairment(arguments.impairment);
     if (!faults) return std::unexpected("--impair: " + faults.error());

@@ -13,6 +13,7 @@
 #include "tools/serve/rules_file.hpp"
 #include "tun/fault_injector.hpp"
 #include "tun/interface.hpp"
+#include "tun/tun_device.hpp"
 
 namespace backstop::tools {
 
@@ -26,6 +27,7 @@ struct ServeArguments {
   std::vector<std::string> fallbacks;
   std::vector<RulesFile> rules_files;  ///< asked after those above
   std::optional<std::uint16_t> mtu;
+  std::string offload = "auto";
   std::optional<double> duration;  ///< seconds
   std::string capture;
   std::string impairment;
@@ -42,6 +44,7 @@ struct ServeOptions {
   Ipv4Address address;
   bool any_ip = false;
   std::optional<std::uint16_t> mtu;  ///< octets
+  tun::OffloadMode offload = tun::OffloadMode::automatic;
   Rules rules;
   std::string capture;  ///< file to write packets to; "-" is stdout, empty is none
   std::optional<tun::FaultOptions> faults;

@@ -72,6 +72,11 @@ void add_link_options(CLI::App& serve, ServeArguments& arguments) {
   serve.add_option("--addr", arguments.address, "the stack's own address")->required()->type_name("ADDRESS");
   serve.add_flag("--any-ip", arguments.any_ip, "answer for every address that is routed to the device");
   serve.add_option("--mtu", arguments.mtu, "of a device that is made; 1500 unless given")->type_name("OCTETS");
+  serve
+      .add_option("--offload", arguments.offload,
+                  "auto: checksums and segmentation by the kernel where it can; off: one packet at a time")
+      ->type_name("auto|off")
+      ->capture_default_str();
 }
 
 std::string read_rules(const std::string& path) {
