@@ -23,8 +23,8 @@ Case case_named(const std::string& name) {
 
 TEST_CASE("bench: the cases run, and see what they must see") {
   const auto name = GENERATE("probe-copy", "probe-checksum", "probe-copy-checksum", "bulk", "bulk-zero-copy",
-                             "bulk-no-checksum", "round-trip", "connect", "demux-10", "demux-1000", "timers-1000",
-                             "connect-listener", "connect-fallback");
+                             "bulk-no-checksum", "round-trip", "message-16", "message-16384", "connect", "demux-10",
+                             "demux-1000", "timers-1000", "connect-listener", "connect-fallback");
   INFO(name);
   const auto work = case_named(name).make();
   CHECK_NOTHROW(work->run(100));

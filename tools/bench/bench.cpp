@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <fstream>
 #include <iostream>
 #include <memory>
 
@@ -28,6 +29,7 @@ struct BenchArguments {
   std::vector<std::string> cases;
   int rounds = 5;
   int milliseconds = 100;
+  std::string json_file;
   bool json = false;
   bool list = false;
 };
@@ -48,6 +50,12 @@ void run(const BenchArguments& arguments) {
     show_progress(round, measured, arguments.rounds);
   });
   if (::isatty(STDERR_FILENO) != 0) std::cerr << "\r\x1b[K";
+  if (!arguments.json_file.empty()) {
+    std::ofstream file(arguments.json_file);
+    if (!(file << bench::json_of(results) << std::flush)) {
+      throw UsageError("--json-out " + arguments.json_file + ": cannot be written");
+    }
+  }
   std::cout << (arguments.json ? bench::json_of(results) : bench::table_of(results));
 }
 
@@ -66,6 +74,7 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str();
   bench->add_flag("--json", arguments->json, "print a JSON object for each case");
+  bench->add_option("--json-out", arguments->json_file, "write those objects to a file too")->type_name("FILE");
   bench->add_flag("--list", arguments->list, "say what the cases are");
   bench->footer(help);
   bench->callback([arguments] { run(*arguments); });

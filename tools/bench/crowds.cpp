@@ -56,7 +56,7 @@ double octets_per_idle_connection() {
 }  // namespace
 
 void add_crowds(Catalogue& catalogue) {
-  for (const std::uint32_t size : {10u, 1'000u, 100'000u, 1'000'000u}) {
+  for (const std::uint32_t size : {10u, 100u, 1'000u, 10'000u, 100'000u, 1'000'000u}) {
     catalogue.push_back({.name = "demux-" + std::to_string(size),
                          .what = "a segment for one of so many connections, at random",
                          .reference = size == 10 ? "" : "demux-10",

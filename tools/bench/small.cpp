@@ -1,6 +1,7 @@
 // Many small things: one octet there and back, and whole connections.
 #include <array>
 #include <chrono>
+#include <vector>
 
 #include "tools/bench/catalogue.hpp"
 #include "tools/bench/crowd.hpp"
@@ -72,6 +73,37 @@ class RoundTrips final : public Work, private EchoPair {
   Stream far_;
 };
 
+/// Messages of one size, one after the other, from the client to the server.
+class Messages final : public Work, private EchoPair {
+ public:
+  explicit Messages(std::uint32_t size) : EchoPair(0), text_(size), read_(size) {
+    std::tie(near_, far_) = pair_.connect(listener_);
+    near_.set_no_delay(true);
+  }
+
+  void run(std::uint64_t operations) override {
+    for (std::uint64_t i = 0; i < operations; ++i) message();
+  }
+
+ private:
+  void message() {
+    require(near_.write(text_).value_or(0) == text_.size(), "there is no room for a message");
+    for (std::size_t arrived = 0; arrived < text_.size();) {
+      require(pair_.to_server(), "a message stands still");
+      arrived += far_.read(MutableBytes{read_}.subspan(arrived)).value_or(0);
+      pair_.to_client();
+      forget_events(pair_.client());
+      forget_events(pair_.server());
+    }
+    pair_.tick();
+  }
+
+  Stream near_;
+  Stream far_;
+  std::vector<std::byte> text_;
+  std::vector<std::byte> read_;
+};
+
 /// Connect, one octet there and back, close from the client's side; the port waits in TIME-WAIT for two milliseconds.
 class Connections final : public Work, private EchoPair {
  public:
@@ -114,13 +146,14 @@ class Connections final : public Work, private EchoPair {
   Stream serving_;
 };
 
+/// `argument`: how many idle connections, or the size of a message.
 template <class OfThis>
-Case small(std::string name, std::string what, std::string reference, std::uint32_t idle) {
+Case small(std::string name, std::string what, std::string reference, std::uint32_t argument) {
   return {.name = std::move(name),
           .what = std::move(what),
           .reference = std::move(reference),
           .unit = Unit::nanoseconds,
-          .make = [idle] { return std::make_unique<OfThis>(idle); }};
+          .make = [argument] { return std::make_unique<OfThis>(argument); }};
 }
 
 }  // namespace
@@ -130,6 +163,10 @@ void add_small(Catalogue& catalogue) {
   catalogue.push_back(small<RoundTrips>("round-trip", "one octet there and back", "", 0));
   catalogue.push_back(
       small<RoundTrips>("round-trip-idle", "the same beside 100,000 idle connections", "round-trip", many));
+  for (const std::uint32_t size : {16u, 256u, 1448u, 4096u, 16'384u}) {
+    catalogue.push_back(small<Messages>("message-" + std::to_string(size), "write() so many octets, and read() them",
+                                        size == 16 ? "" : "message-16", size));
+  }
   catalogue.push_back(small<Connections>("connect", "connect, one octet there and back, close", "", 0));
   catalogue.push_back(small<Connections>("connect-idle", "the same beside 100,000 idle connections", "connect", many));
 }
