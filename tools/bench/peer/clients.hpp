@@ -1,0 +1,29 @@
+// The kernel's clients of `./dev bench`: what each does to whoever serves at the other end, and what it sees.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "tools/bench/peer/socket.hpp"
+
+namespace backstop::tools::bench {
+
+struct Measured {
+  double value = 0;
+  double processor = 0;  ///< seconds of the server's for each 10^9 octets; 0 where that is not asked for
+};
+
+using Time = std::chrono::milliseconds;
+
+/// Sends to discard; Gbit/s of what the server has acknowledged. `server`: its process.
+Measured send(const std::string& host, Time time, int server);
+/// Takes what chargen sends; Gbit/s.
+Measured receive(const std::string& host, Time time, int server);
+/// One octet to echo and back, again and again; a second.
+Measured round_trips(const std::string& host, Time time);
+/// Connect, one octet there and back, close; so many at a time; a second.
+Measured connections(const std::string& host, Time time, int at_a_time);
+/// How long connect() takes, in microseconds: the median of `count`.
+Measured connect_time(const Peer& peer, int count);
+
+}  // namespace backstop::tools::bench
