@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "tools/command.hpp"
+#include "tools/demo/comparison.hpp"
 #include "tools/demo/story.hpp"
 
 namespace backstop::tools {
@@ -14,6 +15,7 @@ namespace {
 struct DemoArguments {
   std::string capture = "backstop-demo.pcap";
   bool in_memory = false;
+  bool compare = false;
 };
 
 std::unique_ptr<Stage> choose_stage(const DemoArguments& arguments) {
@@ -37,9 +39,12 @@ void add_demo(CLI::App& app, int& exit_code) {
       ->type_name("FILE")
       ->capture_default_str();
   demo->add_flag("--in-memory", arguments->in_memory, "two stacks on a wire in memory, even where there is TUN");
+  demo->add_flag("--compare", arguments->compare,
+                 "connect times side by side: a listener made for each port, and the fallback handler");
   demo->callback([arguments, &exit_code] {
     const auto stage = choose_stage(*arguments);
-    if (!play_story(*stage, std::cout)) exit_code = exit_failure;
+    const auto play = arguments->compare ? play_comparison : play_story;
+    if (!play(*stage, std::cout)) exit_code = exit_failure;
     std::cout << "Capture: " << arguments->capture << " (open it with Wireshark or tcpdump -r)\n";
   });
 }
