@@ -29,5 +29,6 @@ void add_demo(CLI::App& app, int& exit_code);
 void add_dump(CLI::App& app);
 void add_ladder(CLI::App& app);
 void add_replay(CLI::App& app, int& exit_code);
+void add_plot(CLI::App& app);
 
 }  // namespace backstop::tools

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   add_dump(app);
   add_ladder(app);
   add_replay(app, exit_code);
+  add_plot(app);
   try {
     app.parse(argc, argv);
     return exit_code;
