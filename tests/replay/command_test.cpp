@@ -297,7 +297,7 @@ TEST_CASE("replay: what is wrong on the command line is told in one line that na
       {{"--jobs", "0", path}, "--jobs '0' is no number of threads from 1"},
       {{"--jobs", "2", "--json", path}, "leave it out"},
       {{"--shard", "5/4", path}, "--shard '5/4' is no share like 1/4"},
-      {{"--report", "html", path}, "--report knows no 'html'; it knows tap, junit, json"},
+      {{"--report", "xml", path}, "--report knows no 'xml'; it knows tap, junit, json, html"},
       {{"--report", "tap=", path}, "write tap=FILE"},
       {{"--report", "tap", "--report", "json", path}, "both write to standard output"},
       {{"--report", "tap=/nowhere/x", path}, "cannot write /nowhere/x: No such file"},

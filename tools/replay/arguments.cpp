@@ -64,7 +64,7 @@ constexpr std::array<Named<Field>, 9> fields{{
     {"time", Field::time},
 }};
 
-constexpr std::array<Named<int>, 3> report_formats{{{"tap", 0}, {"junit", 0}, {"json", 0}}};
+constexpr std::array<Named<int>, 4> report_formats{{{"tap", 0}, {"junit", 0}, {"json", 0}, {"html", 0}}};
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {

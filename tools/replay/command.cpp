@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "tools/command.hpp"
+#include "tools/page/html_report.hpp"
 #include "tools/replay/arguments.hpp"
 #include "tools/replay/followers.hpp"
 #include "tools/replay/progress.hpp"
@@ -57,6 +58,7 @@ Examples:
   backstop replay --golden golden --update-golden captures     keep what our stack does today ...
   backstop replay --golden golden captures                     ... and see every octet that has changed
   backstop replay --report junit=1.xml --shard 1/4 captures    a quarter of a corpus, for a build server
+  backstop replay --report html=page.html captures    a page with every flow's ladder and plot, for a browser
   backstop replay --pcap-out - trace.pcap | wireshark -k -i -)";
 
 void add_play_options(CLI::App& replay, ReplayArguments& arguments) {
@@ -99,7 +101,8 @@ void add_output_options(CLI::App& replay, ReplayArguments& arguments) {
   replay.add_flag("-t,--transcript", arguments.transcript,
                   "print every packet: < arrives, > ours, ~ the captured host's");
   replay.add_flag("--json", arguments.json, "print a JSON object a line: every packet, every flow");
-  replay.add_option("--report", arguments.reports, "also report as tap, junit or json; may be given several times")
+  replay
+      .add_option("--report", arguments.reports, "also report as tap, junit, json or html; may be given several times")
       ->allow_extra_args(false)
       ->type_name("FORMAT[=FILE]");
   replay.add_option("--pcap-out", arguments.pcap_out, "write what our stack received and sent, - for stdout")
@@ -137,6 +140,7 @@ std::unique_ptr<Report> make_report(const ReportRequest& request, Outputs& outpu
   std::ostream& out = outputs.open(request.path);
   if (request.format == "tap") return tap_report(out);
   if (request.format == "junit") return junit_report(out);
+  if (request.format == "html") return page::html_report(out);
   return json_report(out);
 }
 
