@@ -38,6 +38,12 @@ struct ConnectionInfo {
   std::uint32_t segments_sent = 0;
   std::uint32_t segments_received = 0;
   std::uint32_t retransmissions = 0;  ///< segments
+  std::uint64_t delivered = 0;        ///< octets of ours that the peer has, those out of order counted
+  std::uint8_t reordering = 0;        ///< RACK's patience, in quarters of the smallest RTT; 0: no reordering was seen
+  std::uint8_t probes = 0;            ///< of keep-alive or of a closed window, unanswered
+  bool urgent_sent = false;           ///< urgent text of ours is not acknowledged yet
+  Instant last_text_sent{};           ///< also when it was sent again
+  Instant last_heard{};               ///< when the last segment arrived
 };
 
 }  // namespace backstop

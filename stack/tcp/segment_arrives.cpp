@@ -480,6 +480,7 @@ void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t 
                     Environment& env, Instant now) {
   begin_open(tcb, tuple, iss, ts_offset, env, now);
   tcb.passive = true;
+  ++tcb.segments_received;
   const bool offered = syn.flags.has(wire::Flag::ece) && syn.flags.has(wire::Flag::cwr);
   tcb.ecn = offered && env.parameters.ecn != Ecn::off;
   note_peer_syn(tcb, syn, now);

@@ -145,6 +145,12 @@ ConnectionInfo info(const Tcb& tcb, const Environment& env) {
       .segments_sent = tcb.segments_sent,
       .segments_received = tcb.segments_received,
       .retransmissions = tcb.retransmissions,
+      .delivered = tcb.bytes_acked + tcb.sent.sacked_bytes(),
+      .reordering = tcb.reordering_seen ? tcb.reordering_steps : std::uint8_t{0},
+      .probes = tcb.timer == Timer::persist ? tcb.backoff : tcb.keep_alive_probes,
+      .urgent_sent = tcb.urgent_sent,
+      .last_text_sent = tcb.sent_at,
+      .last_heard = tcb.heard_at,
   };
 }
 
