@@ -117,7 +117,7 @@ TEST_CASE("MSS: absurd ones do not stop us", "[3.7.1]") {
   }
 }
 
-TEST_CASE("window scale: applied to every segment but SYNs, both ways", "[RFC7323]") {
+TEST_CASE("window scale: applied to every segment but SYNs, both ways", "[3.1][REC-1][RFC7323]") {
   Scenario t;
   t.inject("S  0:0(0) win 1000 <mss 1460,nop,wscale 7>");
   t.expect("S. 0:0(0) ack 1 win 65535 <mss 1460,nop,wscale 5>");
