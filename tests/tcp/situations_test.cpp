@@ -169,6 +169,76 @@ TEST_CASE("a window shrunk to nothing over text in flight is probed", "[3.8.6][M
   t.expect_after(200ms, ".  1460:1460(0) ack 1");
 }
 
+TEST_CASE("a whole window lost is sent again from its front, as acknowledgments make room", "[3.8.1][RFC5681]") {
+  Scenario t;
+  t.establish("<mss 1000>");
+  t.write(20'000);
+  t.ignore_sent();  // ten segments, and none arrives
+  t.expect_after(200ms, ".  1:1001(1000) ack 1");
+  t.silence();
+  for (std::uint32_t acked = 1001, again = 1001; acked < 10'001; acked += 1000) {
+    t.inject(".  1:1(0) ack " + std::to_string(acked));
+    for (int segment = 0; segment < 2 && again < 10'001; ++segment, again += 1000) {
+      t.expect(".  " + notation::format_range(again, 1000) + " ack 1");
+    }
+    t.ignore_sent();
+  }
+  CHECK(t.stream().info().retransmissions == 10);
+}
+
+TEST_CASE("a window that opens after the override split a segment is used in whole segments again",
+          "[3.8.6.2.1][MUST-38]") {
+  Scenario t;
+  t.establish("<mss 1000>");
+  t.inject(".  1:1(0) ack 1 win 300");
+  t.write(3000);
+  t.expect_after(200ms, ".  1:301(300) ack 1");
+  t.inject(".  1:1(0) ack 301 win 0");
+  t.silence(50ms);
+  t.inject(".  1:1(0) ack 301 win 5000");
+  t.expect(".  301:1301(1000) ack 1");
+  t.expect(".  1301:2301(1000) ack 1");
+}
+
+TEST_CASE("a probe of a closed window does not wait for the congestion window", "[3.8.6.1][MUST-36]") {
+  Scenario t;
+  t.establish("<mss 1000>");
+  t.write(1000);
+  t.expect("P. 1:1001(1000) ack 1");
+  t.advance(700ms);  // two timeouts: the congestion window is one segment
+  t.ignore_sent();
+  t.inject(".  1:1(0) ack 1001 win 0");
+  t.write(5000);
+  t.silence();
+  t.advance(1s);
+  t.expect(".  1000:1000(0) ack 1");
+}
+
+TEST_CASE("two connections that opened at once: one that fails after the simultaneous open is refused", "[3.10.7.4]") {
+  Scenario t;
+  t.connect();
+  t.expect("S  0:0(0)");
+  t.inject("S  0:0(0) win 65535 <mss 1460>");
+  t.expect("S. 0:0(0) ack 1");
+  t.inject("R  1:1(0)");
+  t.state(State::closed);
+  t.read_error(Error::connection_refused);
+}
+
+TEST_CASE("TIME-WAIT: an acknowledgment or text that comes late neither ends nor prolongs it", "[3.10.7.4]") {
+  Scenario t;
+  t.establish();
+  t.close();
+  t.expect("F. 1:1(0) ack 1");
+  t.inject("F. 1:1(0) ack 2");
+  t.expect(".  2:2(0) ack 2");
+  t.advance(50s);
+  t.inject(".  2:2(0) ack 2");
+  t.inject("P. 2:12(10) ack 2");
+  t.silence(10s);
+  t.state(State::closed);
+}
+
 TEST_CASE("TIME-WAIT: a RST does not end it when RFC 1337 is asked for", "[3.10.7.4][RFC1337]") {
   Scenario t{[](Config& config) { config.tcp.time_wait_ignores_reset = true; }};
   t.establish();
