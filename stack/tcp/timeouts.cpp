@@ -25,9 +25,15 @@ Duration patience_without_progress(const Tcb& tcb, const Environment& env) {
   return env.options(tcb).user_timeout;
 }
 
+// Why: users say "never" with the largest duration there is, and a sum with it has no meaning. A century is never.
+Instant after(Instant begin, Duration wait) {
+  constexpr Duration century = std::chrono::hours{24 * 365 * 100};
+  return wait < century ? begin + wait : never;
+}
+
 /// R2: when patience with a peer that acknowledges nothing ends.
 Instant give_up_at(const Tcb& tcb, const Environment& env) {
-  return tcb.progress_at + patience_without_progress(tcb, env);
+  return after(tcb.progress_at, patience_without_progress(tcb, env));
 }
 
 // RFC 6298 (5.4) to (5.6).
@@ -95,7 +101,7 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
 // first probe, ends it too.
 void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
   const ConnectionOptions& options = env.options(tcb);
-  if (now < tcb.heard_at + options.keep_alive_idle || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
+  if (now < after(tcb.heard_at, options.keep_alive_idle) || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
   const Duration waited = tcb.keep_alive_probes * options.keep_alive_interval;
   const bool probes_used_up = tcb.keep_alive_probes >= options.keep_alive_probes;
   if (probes_used_up || waited >= options.user_timeout) return fail(tcb, env, Error::user_timeout);
@@ -154,10 +160,10 @@ void stop_timer(Tcb& tcb) {
 void watch_idle(Tcb& tcb, const Environment& env, Instant now) {
   const ConnectionOptions& options = env.options(tcb);
   if (tcb.state == State::fin_wait_2 && !tcb.attached) {
-    tcb.slow_at = now + options.fin_wait_2_timeout;
+    tcb.slow_at = after(now, options.fin_wait_2_timeout);
   } else if (options.keep_alive) {
-    const Instant due = tcb.heard_at + options.keep_alive_idle;
-    tcb.slow_at = due > now ? due : now + options.keep_alive_idle;
+    const Instant due = after(tcb.heard_at, options.keep_alive_idle);
+    tcb.slow_at = due > now ? due : after(now, options.keep_alive_idle);
   }
 }
 

@@ -176,6 +176,27 @@ TEST_CASE("user timeout: set while text is unacknowledged, it ends the connectio
   t.read_error(Error::user_timeout);
 }
 
+TEST_CASE("timeouts: the largest duration is never", "[3.8.3][MUST-21][MUST-27]") {
+  Scenario t;
+  t.establish();
+  set(t, [](ConnectionOptions& options) {
+    options.user_timeout = Duration::max();
+    options.fin_wait_2_timeout = Duration::max();
+    options.keep_alive_idle = Duration::max();
+    options.keep_alive = true;
+  });
+  t.write(100);
+  t.advance(24h);
+  t.ignore_sent();
+  t.state(State::established);
+  t.inject(".  1:1(0) ack 101");
+  t.drop_stream();
+  t.expect("F. 101:101(0) ack 1");
+  t.inject(".  1:1(0) ack 102");
+  t.silence(24h);
+  CHECK(t.stack().connections() == 1);
+}
+
 TEST_CASE("user timeout: it also ends the probing of a closed window that nobody answers",
           "[3.8.3][3.8.6.1][MUST-21]") {
   Scenario t;
