@@ -7,7 +7,8 @@ namespace backstop::test {
 using wire::Flag;
 
 Conversation::Conversation(std::uint16_t client_port, Duration start)
-    : client_{{Ipv4Address::of(10, 0, 0, 1), client_port}, SeqNum(0xffff'fff0)},
+    : client_{{Ipv4Address::of(10, 0, 0, 1), client_port},
+              SeqNum(0xffff'fff0) + static_cast<std::uint32_t>(start / std::chrono::milliseconds(1))},
       server_{{Ipv4Address::of(10, 0, 0, 2), 80}, SeqNum(0x1234'5678)},
       now_(start) {}
 

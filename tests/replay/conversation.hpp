@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/capture_file.hpp"
@@ -27,8 +28,9 @@ class Conversation {
   Conversation& close();
   Conversation& pause(Duration time);
 
-  std::vector<Captured>& packets() { return packets_; }
-  [[nodiscard]] const std::vector<Captured>& packets() const { return packets_; }
+  std::vector<Captured>& packets() & { return packets_; }
+  [[nodiscard]] const std::vector<Captured>& packets() const& { return packets_; }
+  std::vector<Captured> packets() && { return std::move(packets_); }
 
  private:
   struct Side {

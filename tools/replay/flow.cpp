@@ -56,15 +56,17 @@ bool Flow::over() const {
   return outcome.both_fins || outcome.reset_by != Side::nobody || outcome.opening == Opening::refused;
 }
 
-bool Flow::is_reopened_by(const wire::Segment& syn, Instant now) const {
+bool Flow::is_reopened_by(const wire::Segment& syn, bool from_host, Instant now) const {
   // Why: a peer that has forgotten an open connection tries again after this time at the earliest, and it must not be
   // taken for the attacker who guesses numbers in an open one.
   constexpr Duration forgotten = std::chrono::minutes{2};
   if (stage_ == Stage::gathering && !gathered_.empty()) {
     const auto first = gathered_.front().packet().segment;
+    const bool is_other_side = gathered_.front().from_host() != from_host;  // both may open at once
+    if (is_other_side) return now - last() > forgotten;
     return first && first->syn() && !first->has_ack() && first->seq != syn.seq;
   }
-  const auto& origin = captured_.peer_origin();
+  const auto& origin = from_host ? captured_.host_origin() : captured_.peer_origin();
   if (!origin || origin->isn() == syn.seq) return false;
   return over() || captured_.outcome().opening == Opening::unanswered || now - last() > forgotten;
 }
@@ -91,8 +93,10 @@ void Flow::take_icmp(const Packet& packet) {
 }
 
 std::optional<std::string> Flow::reason_against(const FlowPacket& packet) const {
-  const std::string name = "packet " + std::to_string(packet.captured.number);
-  if (packet.captured.missing > 0) return name + " is cut by the snapshot length, and what is missing is needed";
+  if (packet.captured.missing > 0) {
+    return "packet " + std::to_string(packet.captured.number) +
+           " is cut by the snapshot length, and what is missing is needed";
+  }
   if (!packet.segment) return std::nullopt;
   const bool is_fast_open = packet.from_host && packet.segment->syn() && !packet.segment->text.empty();
   if (is_fast_open) return "the host sent text with its SYN (TCP Fast Open)";
@@ -150,6 +154,7 @@ void Flow::play_inbound(const FlowPacket& packet) {
   arrival.number = packet.captured.number;
   arrival.time = packet.captured.time;
   arrival.offload.checksum_partial = vouched_for;
+  arrival.checksum_is_right = !wrong;
   if (packet.segment && (!wrong || vouched_for)) {
     const wire::Segment& segment = *packet.segment;
     captured_.inbound(segment);
@@ -178,8 +183,12 @@ bool Flow::takes_wrong_checksum(const Packet& packet) const {
 
 void Flow::arrive(Arrival arrival, Bytes packet) {
   if (!player_) return;
-  arrival.packet.assign(packet.begin(), packet.end());
-  if (disguise_) disguise_->put_on(arrival.packet);
+  arrival.packet = packet;
+  if (disguise_) {
+    disguised_.assign(packet.begin(), packet.end());
+    disguise_->put_on(disguised_);
+    arrival.packet = disguised_;
+  }
   player_->arrive(std::move(arrival));
 }
 
@@ -213,7 +222,9 @@ void Flow::play_outbound(const FlowPacket& packet) {
 void Flow::delivers(const Arrival& arrival, Instant now) {
   const auto datagram = wire::parse_ipv4(arrival.packet);
   if (!datagram) return;
-  const auto segment = datagram->header.protocol == wire::protocol_tcp ? wire::parse_segment(*datagram, arrival.offload)
+  // What was found to be right when it was captured is not summed up once more.
+  const Offload offload{.checksum_partial = arrival.checksum_is_right || arrival.offload.checksum_partial};
+  const auto segment = datagram->header.protocol == wire::protocol_tcp ? wire::parse_segment(*datagram, offload)
                                                                        : std::unexpected(Drop::ip_unknown_protocol);
   if (segment) ours_.inbound(*segment);
   if (options_.follower != nullptr) tell_follower(arrival.number, Actor::peer, {arrival.packet, arrival.offload}, now);

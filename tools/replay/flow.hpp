@@ -63,7 +63,7 @@ class Flow final : public PlayWatcher {
   [[nodiscard]] Instant last() const { return result_.last; }
   [[nodiscard]] const FourTuple& tuple() const { return result_.tuple; }
   /// Whether `syn` belongs to a later connection between the same ends.
-  [[nodiscard]] bool is_reopened_by(const wire::Segment& syn, Instant now) const;
+  [[nodiscard]] bool is_reopened_by(const wire::Segment& syn, bool from_host, Instant now) const;
 
  private:
   enum class Stage : std::uint8_t { gathering, playing, refused };
@@ -97,6 +97,7 @@ class Flow final : public PlayWatcher {
   Duration distance_{};
   std::vector<StoredPacket> gathered_;
   std::optional<Disguise> disguise_;
+  std::vector<std::byte> disguised_;  // the packet that arrives
   CapturedText text_;
   Observer captured_;
   Observer ours_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tools/replay/stack_memory.hpp"
+
 namespace backstop::replay {
 namespace {
 
@@ -40,7 +42,7 @@ Player::Player(const Part& part, const ReplayOptions& options, CapturedText& tex
       part_(part),
       watcher_(watcher),
       application_(make_application(options.application, text)),
-      stack_(config_for(part)) {
+      stack_(config_for(part), StackMemory::of_this_thread()) {
   if (part.opening != Part::Opening::refused) {
     tap_ = stack_.attach_tap(
         {.segment = {}, .unmatched_syn = [this](const SynInfo& syn, Instant now) { answer(syn, now); }},
@@ -67,7 +69,14 @@ void Player::open_actively(Instant now) {
 void Player::arrive(Arrival arrival) {
   run_until(arrival.time);
   arrival.time += part_.distance;
-  waiting_.push_back(std::move(arrival));
+  if (over()) return;
+  if (waiting_.empty() && !must_wait(arrival)) {
+    deliver(arrival);
+  } else {
+    arrival.kept.assign(arrival.packet.begin(), arrival.packet.end());
+    arrival.packet = arrival.kept;  // moving a vector leaves its octets where they are
+    waiting_.push_back(std::move(arrival));
+  }
   run_until(now_);
 }
 
@@ -130,7 +139,7 @@ bool Player::deliver_waiting() {
   bool any = false;
   while (!waiting_.empty() && waiting_.front().time <= now_ && !over()) {
     const Arrival& next = waiting_.front();
-    if (next.needs && *next.needs > sent_edge_) {
+    if (must_wait(next)) {
       if (!deliver_part_of_ack(next)) return any;
       continue;
     }
@@ -160,8 +169,9 @@ bool Player::deliver_part_of_ack(const Arrival& arrival) {
   segment.options.sack = {};
   Arrival part;
   part.time = now_;
-  part.packet.resize(wire::max_headers_size);
-  part.packet.resize(emit_segment(datagram->header, segment, {}, wire::ChecksumKind::full, part.packet));
+  part.kept.resize(wire::max_headers_size);
+  part.kept.resize(emit_segment(datagram->header, segment, {}, wire::ChecksumKind::full, part.kept));
+  part.packet = part.kept;
   partially_acked_ = sent_edge_;
   ++partial_acks_;
   deliver(part);

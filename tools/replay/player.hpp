@@ -34,8 +34,10 @@ struct Part {
 struct Arrival {
   std::uint64_t number = 0;  ///< in the capture; 0: made up by the replay
   Instant time{};            ///< at our stack
-  std::vector<std::byte> packet;
+  Bytes packet;
+  std::vector<std::byte> kept;  ///< the packet, when it has to wait
   Offload offload;
+  bool checksum_is_right = false;  ///< as far as is known
   /// What it acknowledges, when our stack must have sent that first.
   std::optional<Offset> needs;
   /// Behind what it brings of the peer's stream, when that is something.
@@ -88,6 +90,9 @@ class Player {
   [[nodiscard]] const Statistics& statistics() const { return stack_.statistics(); }
 
  private:
+  [[nodiscard]] bool must_wait(const Arrival& arrival) const {
+    return arrival.time > now_ || (arrival.needs && *arrival.needs > sent_edge_);
+  }
   void run_until(Instant end);
   void open_actively(Instant now);
   void answer(const SynInfo& syn, Instant now);

@@ -116,7 +116,8 @@ Flow* Replayer::find_or_open(const Ends& ends, const Endpoint& source, const End
   const auto found = by_ends_.find(ends);
   if (found != by_ends_.end()) {
     Flow& flow = *found->second->flow;
-    const bool reopens = segment && segment->syn() && !segment->has_ack() && flow.is_reopened_by(*segment, now);
+    const bool reopens = segment && segment->syn() && !segment->has_ack() &&
+                         flow.is_reopened_by(*segment, flow.tuple().local == source, now);
     if (!reopens) return &flow;
     end(found->second);
   }
