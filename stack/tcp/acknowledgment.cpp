@@ -105,10 +105,16 @@ class Acknowledgment {
     reports_duplicate_ = has_duplicate_report();
     if (reports_duplicate_) rack_note_duplicate(tcb_);
     std::array<wire::SackBlock, wire::SackBlocks::capacity> blocks;
-    const auto end = std::copy_if(segment_.options.sack.begin(), segment_.options.sack.end(), blocks.begin(),
-                                  [this](const wire::SackBlock& block) { return is_plausible(block); });
+    auto end = blocks.begin();
+    const auto by_left = [](const wire::SackBlock& a, const wire::SackBlock& b) { return a.left < b.left; };
     // From the left to the right: what one acknowledgment tells of together was not reordered.
-    std::sort(blocks.begin(), end, [](const wire::SackBlock& a, const wire::SackBlock& b) { return a.left < b.left; });
+    for (const wire::SackBlock& block : segment_.options.sack) {
+      if (!is_plausible(block)) continue;
+      const auto place = std::upper_bound(blocks.begin(), end, block, by_left);
+      std::move_backward(place, end, end + 1);
+      *place = block;
+      ++end;
+    }
     std::for_each(blocks.begin(), end, [this](const wire::SackBlock& block) { mark_sacked(block); });
   }
 

@@ -6,8 +6,26 @@
 
 namespace backstop::simulation {
 
-Host::Host(std::size_t index, const HostPlan& plan, Surroundings& world, Ends& ends, std::uint64_t)
-    : index_(index), plan_(plan), world_(world), ends_(ends), stack_(plan.config, memory_), inspector_(plan.config) {
+Host::Host(std::size_t index, const HostPlan& plan, Surroundings& world, Ends& ends, std::uint64_t seed)
+    : index_(index),
+      plan_(plan),
+      world_(world),
+      ends_(ends),
+      stack_(plan.config, memory_),
+      inspector_(plan.config),
+      draw_(seed) {
+  if (plan.fallback) {
+    executor_.emplace(stack_, memory_);
+    executor_->attach(*this);
+    const OverLimit policy = plan.fallback->sheds ? OverLimit::shed_oldest : OverLimit::reset;
+    fallback_.emplace(stack_, *executor_,
+                      FallbackOptions{.max_flows = plan.fallback->max_flows,
+                                      .limit = {plan.fallback->most_in_flight, policy},
+                                      .max_verdicts = 8,
+                                      .max_ports = 4},
+                      memory_);
+    handler_ = fallback_->register_handler([this](Consultation& about) { return decide(about); });
+  }
   memory_.seal();
   for (const Service& service : plan.services) services_.push_back({&service, {}});
 }
@@ -34,6 +52,8 @@ void Host::close(OpenService& service) {
 }
 
 void Host::close_services() {
+  handler_.reset();
+  tokens_.clear();
   for (OpenService& service : services_) service.listener.reset();
 }
 
@@ -88,6 +108,46 @@ void Host::let_act(std::uint64_t guest, Instant now) {
   }
 }
 
+// Flows that no listener claims ---------------------------------------------------------------------------------------
+
+FallbackDecision Host::decide(Consultation& about) {
+  const FallbackPlan& plan = *plan_.fallback;
+  if (draw_.chance(plan.declines)) return FallbackDecision::decline();
+  if (draw_.chance(plan.rejects)) return FallbackDecision::reject();
+  if (draw_.chance(plan.drops)) return FallbackDecision::drop();
+  const auto accept = [this] {
+    return FallbackDecision::accept([this](Stream stream) { return serve_unclaimed(std::move(stream)); });
+  };
+  if (!draw_.chance(plan.defers)) return accept();
+  const std::uint64_t number = ++last_token_;
+  tokens_.emplace_back(number, about.defer({.timeout = plan.timeout}));
+  const bool accepts = draw_.coin();
+  world_.at(about.now() + plan.answer_delay, [this, number, accepts, accept] {
+    const auto found = std::ranges::find(tokens_, number, &std::pair<std::uint64_t, DeferToken>::first);
+    if (found == tokens_.end()) return;
+    if (accepts) (void)found->second.answer(accept());
+    tokens_.erase(found);  // unanswered, it rejects
+  });
+  return FallbackDecision::defer();
+}
+
+// The stream becomes a user's like any other; the coroutine ends, and the flow with it.
+Task Host::serve_unclaimed(Stream stream) {
+  End& end = ends_.add({stream.local(), stream.remote()}, false);
+  end.may_be_refused = true;
+  inspector_.expect_text(end.tuple, end.id);
+  take_in(std::move(stream), end, plan_.fallback->manner, executor_->now(), {});
+  co_return;
+}
+
+// Every SYN that the manager saw has exactly one outcome, at any time.
+void Host::check_outcomes() const {
+  const FallbackCounters& counters = fallback_->counters();
+  std::uint64_t outcomes = counters.absorbed + counters.repeated + fallback_->gauges().pending;
+  for (const std::uint64_t verdicts : counters.verdicts) outcomes += verdicts;
+  if (outcomes != counters.syns) throw Failure("the outcomes of flows do not add up to the SYNs seen");
+}
+
 // Turns ---------------------------------------------------------------------------------------------------------------
 
 bool Host::deliver(test::Packet packet, Offload offload) {
@@ -96,8 +156,9 @@ bool Host::deliver(test::Packet packet, Offload offload) {
   return true;
 }
 
-Instant Host::due() const {
-  const Instant next = inbox_.empty() ? stack_.next_deadline().value_or(never) : immediately;
+Instant Host::due() {
+  Instant next = inbox_.empty() ? stack_.next_deadline().value_or(never) : immediately;
+  if (executor_) next = std::min(next, executor_->next_deadline().value_or(never));
   return next == never ? never : std::max(next, stalled_until_);
 }
 
@@ -108,7 +169,7 @@ void Host::take_turn(Instant now) {
     receive_all(now);
     const bool sent = transmit_all(now);
     const bool heard = hear_events(now);  // last: deadlines that acted in transmit() may have made events
-    if (!heard && !sent) break;
+    if (!heard && !sent && due() > now) break;
   }
   check_deadline(now);
 }
@@ -123,27 +184,33 @@ void Host::receive_all(Instant now) {
 }
 
 bool Host::hear_events(Instant now) {
-  bool any = false;
-  while (const auto event = stack_.next_event()) {
-    any = true;
-    if (!event->id.is_listener) {
-      const auto guest = users_.find(key(event->id));
-      if (guest == users_.end()) continue;
-      guest->second.user.hear(event->what);
-      let_act(key(event->id), now);
-      continue;
-    }
-    for (OpenService& service : services_) {
-      if (!service.listener || service.listener.id() != event->id) continue;
-      if (service.plan->accept_delay == Duration{}) {
-        accept_all(service, now);
-      } else {
-        const Instant later = now + service.plan->accept_delay;
-        world_.at(later, [this, &service, later] { accept_all(service, later); });
-      }
+  heard_ = false;
+  if (executor_) {
+    executor_->run(now);
+    check_outcomes();
+    return heard_;
+  }
+  while (const auto event = stack_.next_event()) on_event(*event, now);
+  return heard_;
+}
+
+void Host::on_event(const Event& event, Instant now) {
+  heard_ = true;
+  if (!event.id.is_listener) {
+    const auto guest = users_.find(key(event.id));
+    if (guest == users_.end()) return;
+    guest->second.user.hear(event.what);
+    return let_act(key(event.id), now);
+  }
+  for (OpenService& service : services_) {
+    if (!service.listener || service.listener.id() != event.id) continue;
+    if (service.plan->accept_delay == Duration{}) {
+      accept_all(service, now);
+    } else {
+      const Instant later = now + service.plan->accept_delay;
+      world_.at(later, [this, &service, later] { accept_all(service, later); });
     }
   }
-  return any;
 }
 
 bool Host::transmit_all(Instant now) {
@@ -191,6 +258,8 @@ void Host::check_end() const {
   const std::string who = "at the end host " + std::to_string(index_ + 1);
   if (stack_.connections() != 0) throw Failure(who + " has " + std::to_string(stack_.connections()) + " connections");
   if (stack_.blocks_in_use() != 0) throw Failure(who + " has " + std::to_string(stack_.blocks_in_use()) + " blocks");
+  if (fallback_ && fallback_->gauges().in_flight() != 0) throw Failure(who + " has flows in flight");
+  if (executor_ && executor_->tasks() != 0) throw Failure(who + " has tasks");
 }
 
 std::string Host::describe_users() const {

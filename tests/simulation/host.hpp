@@ -1,5 +1,5 @@
-// One host of a simulated world: a real stack, the users of its connections, and an inspector at its device.
-// Read next: world.hpp.
+// One host of a simulated world: a real stack, the users of its connections, perhaps a fallback manager, and an
+// inspector at its device. Read next: world.hpp.
 #pragma once
 
 #include <deque>
@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fallback/manager.hpp"
+#include "stack/coroutine.hpp"
 #include "stack/stack.hpp"
 #include "tests/simulation/inspector.hpp"
 #include "tests/simulation/plan.hpp"
@@ -29,7 +31,7 @@ class Surroundings {
   ~Surroundings() = default;
 };
 
-class Host {
+class Host : private Executor::Observer {
  public:
   Host(std::size_t index, const HostPlan& plan, Surroundings& world, Ends& ends, std::uint64_t seed);
 
@@ -43,7 +45,7 @@ class Host {
   bool deliver(test::Packet packet, Offload offload);
   void stall_until(Instant when) { stalled_until_ = when; }
   /// When take_turn() has something to do; `never` when nothing will happen by itself.
-  [[nodiscard]] Instant due() const;
+  [[nodiscard]] Instant due();
   /// Packets in, users, packets out, until nothing is left to do. Throws Failure.
   void take_turn(Instant now);
 
@@ -81,6 +83,10 @@ class Host {
   void let_act(std::uint64_t guest, Instant now);
   void receive_all(Instant now);
   bool hear_events(Instant now);
+  void on_event(const Event& event, Instant now) override;
+  FallbackDecision decide(Consultation& about);
+  Task serve_unclaimed(Stream stream);
+  void check_outcomes() const;
   bool transmit_all(Instant now);
   void check_deadline(Instant now) const;
 
@@ -91,6 +97,14 @@ class Host {
   test::SealedMemory memory_;
   Stack stack_;
   Inspector inspector_;
+  Draw draw_;
+  bool heard_ = false;  // an event, in this turn
+  // Of a host with a fallback manager, whose executor takes the events.
+  std::optional<Executor> executor_;
+  std::optional<FallbackManager> fallback_;
+  FallbackHandle handler_;
+  std::deque<std::pair<std::uint64_t, DeferToken>> tokens_;  // by number
+  std::uint64_t last_token_ = 0;
   std::deque<OpenService> services_;
   std::map<std::uint64_t, Guest> users_;  // by handle
   std::deque<Arrived> inbox_;

@@ -55,6 +55,7 @@ class Planner {
       host.services.push_back(service(static_cast<std::uint16_t>(first_service_port + i)));
     }
     host.inbox = draw_.pick<std::size_t>({8, 64, 1000});
+    if (draw_.chance(0.4)) host.fallback = fallback(config);
     return host;
   }
 
@@ -67,6 +68,22 @@ class Planner {
     config.reply_queue = draw_.pick<std::uint32_t>({1, 4, 64, 64});
     config.max_reassemblies = draw_.pick<std::uint32_t>({0, 1, 4});
     config.coroutine_memory = 0;
+  }
+
+  FallbackPlan fallback(Config& config) {
+    config.coroutine_memory = 256 * 1024;
+    FallbackPlan plan;
+    plan.max_flows = draw_.pick<std::uint32_t>({1, 4, 32});
+    plan.most_in_flight = draw_.pick<std::uint32_t>({1, 3, 32});
+    plan.sheds = draw_.coin();
+    for (double* share : {&plan.declines, &plan.rejects, &plan.drops, &plan.defers}) {
+      if (draw_.chance(0.4)) *share = draw_.fraction() * 0.5;
+    }
+    plan.answer_delay = draw_.between(0s, 8s);
+    plan.timeout = draw_.between(1ms, 6s);
+    plan.manner = manner();
+    plan.manner.ending = draw_.chance(0.2) ? Ending::leave : Ending::close_when_sent;
+    return plan;
   }
 
   Parameters parameters() {
@@ -159,9 +176,10 @@ class Planner {
     } else if (draw_.chance(0.15)) {
       visit.manner.ending = draw_.coin() ? Ending::leave : Ending::abort;
     }
-    if (draw_.chance(0.05)) {
+    if (draw_.chance(plan_.hosts[visit.target].fallback ? 0.4 : 0.05)) {
       visit.port = nobody_port;
       visit.may_be_refused = true;
+      if (visit.manner.ending == Ending::close_after_peer) visit.manner.ending = Ending::close_when_sent;
     }
     if (draw_.chance(0.2)) repeat(visit);
     if (draw_.chance(0.5)) visit.local_port = static_cast<std::uint16_t>(first_fixed_port + number);
@@ -306,8 +324,9 @@ std::string describe(const Plan& plan) {
         << config.segmentation_offload << " connections " << config.max_connections << " blocks " << config.blocks
         << "x" << config.block_size << " replies " << config.reply_queue << " rcv " << tcp.receive_buffer << " snd "
         << tcp.send_buffer << (tcp.window_scaling ? " wscale" : "") << (tcp.timestamps ? " ts" : "")
-        << (tcp.selective_acks ? " sack" : "") << " iw " << tcp.initial_window << " delack " << seconds(tcp.delayed_ack)
-        << " min_rto " << seconds(tcp.minimum_rto) << " msl " << seconds(tcp.msl) << "\n";
+        << (tcp.selective_acks ? " sack" : "") << (host.fallback ? " fallback" : "") << " iw " << tcp.initial_window
+        << " delack " << seconds(tcp.delayed_ack) << " min_rto " << seconds(tcp.minimum_rto) << " msl "
+        << seconds(tcp.msl) << "\n";
     for (const Service& service : host.services) {
       const Manner& manner = service.manner;
       out << "    port " << service.port << (manner.echo ? " echo" : "") << " writes " << manner.octets << " ending "

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,9 +62,24 @@ struct Visit {
   bool may_be_refused = false;
 };
 
+/// A fallback manager, and what its one handler makes of the flows that no listener claims.
+struct FallbackPlan {
+  std::uint32_t max_flows = 16;
+  std::uint32_t most_in_flight = 16;
+  bool sheds = false;   ///< at the limit, the oldest flow goes
+  double declines = 0;  ///< probabilities; what is left is accepted
+  double rejects = 0;
+  double drops = 0;
+  double defers = 0;  ///< and answers later, or never
+  Duration answer_delay{};
+  Duration timeout{};  ///< of a deferred flow
+  Manner manner;       ///< of whoever serves an accepted one
+};
+
 struct HostPlan {
   Config config;
   std::vector<Service> services;
+  std::optional<FallbackPlan> fallback;
   std::size_t inbox = 64;  ///< packets that wait while the host is stalled; more are lost
 };
 

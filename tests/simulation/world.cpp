@@ -172,7 +172,7 @@ bool World::excuses(const End& end) const {
   const bool other_was_forceful = end.peer && ends_[*end.peer].forceful;
   switch (*end.error) {
     case Error::user_timeout:
-      return !plan_.patient || (!end.was_established && turned_away(end.tuple.remote.address));
+      return !plan_.patient || (!end.was_established && (end.may_be_refused || turned_away(end.tuple.remote.address)));
     case Error::connection_refused:
       return end.may_be_refused;
     case Error::connection_aborted:
