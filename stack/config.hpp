@@ -31,6 +31,12 @@ struct Config {
 
   std::uint32_t max_connections = 4096;
   std::uint32_t max_listeners = 64;
+  /// Half-open connections that peers have opened, from which on a listener answers SYNs with cookies. Why: each may
+  /// stay for a minute, and this leaves the others three quarters of the default table.
+  std::uint32_t syn_cookies_from = 1024;
+  /// Whether a listener takes a SYN that carries FIN too: the SYN first, and its FIN is kept for later.
+  /// Deviation: RFC 9293 section 3.10.7.2 does so always. Nobody sends that in earnest, but scanners do.
+  bool accept_syn_fin = false;
   std::uint32_t max_taps = 4;
   /// Different sets of options that connections and listeners may have at a time, the stack's own counted.
   std::uint16_t max_option_sets = 64;

@@ -148,6 +148,8 @@ std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, tcp::Opt
     return std::nullopt;
   }
   ++statistics_.passive_opens;
+  slots_[index].is_half_open = true;
+  ++half_open_;
   tcp::open_passively(slots_[index].tcb, tuple, choose_isn(tuple, numbers, now),
                       choose_timestamp_offset(tuple, numbers, now), syn, environment_, now);
   return index;
@@ -166,6 +168,7 @@ std::uint32_t Core::choose_timestamp_offset(const FourTuple& tuple, InitialNumbe
 
 void Core::settle_slot(std::uint32_t index) {
   Slot& slot = slots_[index];
+  if (slot.is_half_open && slot.tcb.state != State::syn_received) leave_half_open(index);
   if (slot.tcb.state == State::closed) return retire(index);
   if (slot.listener != none && slot.tcb.news.established && !slot.acceptable) child_is_established(index);
   wheel_.arm(index, tcp::next_deadline(slot.tcb));
@@ -182,17 +185,27 @@ void Core::retire(std::uint32_t index) {
     slot.in_table = false;
   }
   const bool half_open_child = slot.listener != none && !slot.acceptable;
-  if (half_open_child) {
-    --listeners_[slot.listener].children;
-    slot.tcb.attached = false;
-  }
+  if (half_open_child) slot.tcb.attached = false;
   if (!slot.tcb.attached) return free_slot(index);
   push_event(index);
+}
+
+void Core::adopt(std::uint32_t listener, std::uint32_t child) {
+  slots_[child].listener = listener;
+  if (slots_[child].is_half_open) ++listeners_[listener].half_open;
+}
+
+void Core::leave_half_open(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  slot.is_half_open = false;
+  --half_open_;
+  if (slot.listener != none) --listeners_[slot.listener].half_open;
 }
 
 void Core::child_is_established(std::uint32_t index) {
   Slot& slot = slots_[index];
   ListenerSlot& listener = listeners_[slot.listener];
+  ++listener.waiting;
   slot.acceptable = true;
   slot.next_acceptable = none;
   if (listener.last_acceptable == none) {

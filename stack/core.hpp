@@ -1,6 +1,6 @@
 // What is behind the Stack: the tables of connections and listeners, demultiplexing, the queue of replies, deadlines
 // and the turns that connections take to send. core.cpp holds packets out and the tables, demultiplex.cpp and icmp.cpp
-// packets in, core_calls.cpp the users' calls.
+// packets in, syn_cookies.cpp what happens above the limit on half-open connections, core_calls.cpp the users' calls.
 // Read next: demultiplex.cpp.
 #pragma once
 
@@ -46,6 +46,7 @@ class Core {
   std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now, InitialNumbers numbers);
   void refuse(const SynInfo& syn);
   void unreachable(const SynInfo& syn, wire::UnreachableCode code);
+  void answer_with_cookie(const SynInfo& syn, Instant now);
 
   // Handles. A null pointer: the handle is stale.
   tcp::Tcb* find(HandleId id);
@@ -91,7 +92,8 @@ class Core {
     bool is_ready = false;
     bool has_event = false;
     bool is_starved = false;
-    bool acceptable = false;  // in its listener's queue
+    bool is_half_open = false;  // opened by a peer, in its handshake
+    bool acceptable = false;    // in its listener's queue
   };
 
   struct ListenerSlot {
@@ -99,12 +101,15 @@ class Core {
     std::uint32_t generation = 0;
     std::uint32_t next_in_bucket = none;
     std::uint32_t backlog = 0;
-    std::uint32_t children = 0;  // half-open and not yet accepted
+    std::uint32_t half_open = 0;
+    std::uint32_t waiting = 0;  // for accept()
     std::uint32_t first_acceptable = none;
     std::uint32_t last_acceptable = none;
     tcp::OptionSetId options = tcp::default_options;  // of the connections that come to it
     bool in_use = false;
     bool has_event = false;
+
+    [[nodiscard]] bool is_full() const { return waiting >= backlog; }
   };
 
   struct TapSlot {
@@ -160,8 +165,10 @@ class Core {
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  [[nodiscard]] bool must_wait(const Slot& slot, const wire::Segment& segment) const;
   void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment,
                       Instant now);
+  void listener_takes_syn(std::uint32_t listener, const FourTuple& tuple, const wire::Segment& syn, Instant now);
   void nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   [[nodiscard]] std::uint32_t find_listener(Endpoint local) const;
   [[nodiscard]] std::uint32_t find_exact_listener(Endpoint local) const;
@@ -170,6 +177,17 @@ class Core {
   void forget_detached_taps();
   void reply(const FourTuple& tuple, const wire::Segment& segment, const ConnectionOptions& options);
   void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
+
+  // syn_cookies.cpp: answers that keep nothing.
+  [[nodiscard]] bool wants_cookie(const ListenerSlot& listener) const;
+  void send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn, Instant now);
+  std::optional<wire::Segment> take_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& ack,
+                                           Instant now);
+  std::optional<std::uint32_t> open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options,
+                                              const wire::Segment& syn, const wire::Segment& ack, Instant now);
+  bool listener_takes_cookie(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& ack,
+                             Instant now);
+  bool tap_takes_cookie(const wire::Ipv4Header& header, const wire::Segment& ack, Instant now);
 
   // icmp.cpp: ICMP and UDP.
   void icmp_arrives(const wire::Ipv4Datagram& datagram, Instant now);
@@ -193,6 +211,8 @@ class Core {
   [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
   void settle_slot(std::uint32_t index);
   void retire(std::uint32_t index);
+  void adopt(std::uint32_t listener, std::uint32_t child);
+  void leave_half_open(std::uint32_t index);
   void child_is_established(std::uint32_t index);
   void push_ready(std::uint32_t index);
   void push_event(std::uint32_t index);
@@ -207,6 +227,7 @@ class Core {
   std::optional<Event> next_listener_event();
 
   // core_calls.cpp: users' calls.
+  std::expected<HandleId, Error> accept_by_cookie(const SynInfo& info, Instant now);
   std::uint16_t choose_port(Ipv4Address local, Endpoint remote);
   ListenerSlot* find_listener_slot(HandleId id);
   void link_listener(std::uint32_t index);
@@ -233,6 +254,8 @@ class Core {
   std::uint32_t touched_slots_ = 0;
   std::uint32_t free_slots_ = none;
   std::uint32_t connections_ = 0;
+  std::uint32_t half_open_ = 0;
+  Instant cookies_until_ = immediately;  // when the last cookie that is out expires
   SlotQueue<&Slot::next_ready> ready_;
   SlotQueue<&Slot::next_event> events_;
   SlotQueue<&Slot::next_starved> starved_;  // their users wait for room that only other connections can make

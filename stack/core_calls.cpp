@@ -40,6 +40,16 @@ wire::Segment syn_of(const SynInfo& info) {
   return syn;
 }
 
+/// The acknowledgment that brought its cookie back, without its text.
+wire::Segment ack_of(const SynInfo& info) {
+  return {.source_port = info.tuple.remote.port,
+          .destination_port = info.tuple.local.port,
+          .seq = info.irs + 1,
+          .ack = *info.cookie + 1,
+          .flags = wire::Flag::ack,
+          .window = info.window};
+}
+
 }  // namespace
 
 // --- Opening.
@@ -83,6 +93,7 @@ std::uint16_t Core::choose_port(Ipv4Address local, Endpoint remote) {
 std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now, InitialNumbers numbers) {
   now_ = now;
   if (find_slot(info.tuple) != none) return std::unexpected(Error::connection_already_exists);
+  if (info.cookie) return accept_by_cookie(info, now);
   wire::Segment syn = syn_of(info);
   // While the tap is still being asked, the SYN's text is at hand; later the peer sends it again.
   if (syn_in_hand_ != nullptr && syn_in_hand_->seq == info.irs) syn.text = syn_in_hand_->text;
@@ -92,10 +103,22 @@ std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now
   return handle_of(*index);
 }
 
+std::expected<HandleId, Error> Core::accept_by_cookie(const SynInfo& info, Instant now) {
+  const auto index = open_by_cookie(info.tuple, tcp::default_options, syn_of(info), ack_of(info), now);
+  if (!index) return std::unexpected(Error::insufficient_resources);
+  settle_slot(*index);
+  return handle_of(*index);
+}
+
 void Core::refuse(const SynInfo& info) {
+  if (info.cookie) return reply_with_reset(info.tuple, ack_of(info));
   wire::Segment syn = syn_of(info);
   syn.seq += info.text_size;  // RST,ACK acknowledges SYN and text
   reply_with_reset(info.tuple, syn);
+}
+
+void Core::answer_with_cookie(const SynInfo& info, Instant now) {
+  send_cookie(info.tuple, tcp::default_options, syn_of(info), now);
 }
 
 // The quotation is made again from what is known: an IPv4 header, and the first 64 bits of the SYN (RFC 792).
@@ -163,7 +186,7 @@ std::expected<HandleId, Error> Core::accept(HandleId id) {
   Slot& slot = slots_[index];
   listener->first_acceptable = slot.next_acceptable;
   if (listener->first_acceptable == none) listener->last_acceptable = none;
-  --listener->children;
+  --listener->waiting;
   slot.listener = none;
   slot.acceptable = false;
   push_event(index);

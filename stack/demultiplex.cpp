@@ -11,29 +11,8 @@
 namespace backstop {
 namespace {
 
-FourTuple tuple_of(const wire::Ipv4Header& header, const wire::Segment& segment) {
-  return {.local = {header.destination, segment.destination_port}, .remote = {header.source, segment.source_port}};
-}
-
 // RFC 3168 section 5: "congestion experienced".
 bool is_marked(const wire::Ipv4Header& header) { return (header.tos & 3) == 3; }
-
-SynInfo describe(const wire::Ipv4Header& header, const wire::Segment& syn, Instant now) {
-  return {
-      .tuple = tuple_of(header, syn),
-      .irs = syn.seq,
-      .text_size = static_cast<std::uint32_t>(syn.text.size()),
-      .window = syn.window,
-      .ttl = header.ttl,
-      .tos = header.tos,
-      .flags = syn.flags,
-      .sack_permitted = syn.options.sack_permitted,
-      .mss = syn.options.mss,
-      .window_scale = syn.options.window_scale,
-      .timestamps = syn.options.timestamps,
-      .arrived = now,
-  };
-}
 
 }  // namespace
 
@@ -113,6 +92,10 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
   const FourTuple tuple = tuple_of(header, segment);
   const std::uint32_t index = find_slot(tuple);
   if (index == none) return false;
+  if (must_wait(slots_[index], segment)) {
+    drop(Drop::tcp_backlog_full);
+    return true;
+  }
   tcp::Tcb& tcb = slots_[index].tcb;
   if (tcp::may_reopen(tcb, segment, environment_)) {
     tcp::finish(tcb, environment_);
@@ -126,18 +109,32 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
   return true;
 }
 
+// Nobody may become established while as many as may wait for accept() do. The peer hears SYN,ACK again.
+bool Core::must_wait(const Slot& slot, const wire::Segment& segment) const {
+  return slot.is_half_open && slot.listener != none && listeners_[slot.listener].is_full() && segment.has_ack() &&
+         !segment.rst();
+}
+
 // LISTEN (section 3.10.7.2).
 void Core::listener_takes(std::uint32_t index, const wire::Ipv4Header& header, const wire::Segment& segment,
                           Instant now) {
   if (segment.rst()) return;
-  if (segment.has_ack()) return reply_with_reset(tuple_of(header, segment), segment);
+  if (segment.has_ack()) {
+    if (!listener_takes_cookie(index, header, segment, now)) reply_with_reset(tuple_of(header, segment), segment);
+    return;
+  }
   if (!segment.syn()) return drop(Drop::tcp_listen_neither);
-  if (segment.fin()) return drop(Drop::tcp_bad_flags);
-  if (listeners_[index].children >= listeners_[index].backlog) return drop(Drop::tcp_backlog_full);
-  const auto child = open_passive(tuple_of(header, segment), listeners_[index].options, segment, now);
+  if (segment.fin() && !config_.accept_syn_fin) return drop(Drop::tcp_bad_flags);
+  listener_takes_syn(index, tuple_of(header, segment), segment, now);
+}
+
+void Core::listener_takes_syn(std::uint32_t index, const FourTuple& tuple, const wire::Segment& syn, Instant now) {
+  const ListenerSlot& listener = listeners_[index];
+  if (listener.is_full()) return drop(Drop::tcp_backlog_full);
+  if (wants_cookie(listener)) return send_cookie(tuple, listener.options, syn, now);
+  const auto child = open_passive(tuple, listener.options, syn, now);
   if (!child) return;
-  slots_[*child].listener = index;
-  ++listeners_[index].children;
+  adopt(index, *child);
   settle_slot(*child);
 }
 
@@ -149,6 +146,7 @@ void Core::nobody_takes(const wire::Ipv4Header& header, const wire::Segment& seg
     ++statistics_.unmatched_syns;
     if (TapSlot* tap = suppressing_tap()) return ask(*tap, describe(header, segment, now), segment, now);
   }
+  if (tap_takes_cookie(header, segment, now)) return;
   reply_with_reset(tuple_of(header, segment), segment);
 }
 

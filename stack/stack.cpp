@@ -49,6 +49,7 @@ std::expected<Stream, Error> Stack::accept(const SynInfo& syn, Instant now, Init
 
 void Stack::refuse(const SynInfo& syn, Instant) { core_->refuse(syn); }
 void Stack::unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant) { core_->unreachable(syn, code); }
+void Stack::answer_with_cookie(const SynInfo& syn, Instant now) { core_->answer_with_cookie(syn, now); }
 
 void Stack::abort(HandleId connection) { core_->abort(connection); }
 

@@ -81,6 +81,8 @@ class Stack {
   void refuse(const SynInfo& syn, Instant now);
   /// Answers it with ICMP destination unreachable.
   void unreachable(const SynInfo& syn, wire::UnreachableCode code, Instant now);
+  /// Answers it with SYN,ACK and keeps nothing (RFC 4987): a tap's owner is asked again when the peer's ACK arrives.
+  void answer_with_cookie(const SynInfo& syn, Instant now);
 
   /// ABORT by name, for whoever does not hold the Stream; it also ends connections whose Stream was let go and that are
   /// still closing. Does nothing when the connection is gone.

@@ -77,7 +77,8 @@ class Stream {
 };
 
 struct ListenOptions {
-  /// Connections that may wait for accept(), half-open ones counted. When full, new SYNs are dropped.
+  /// Connections that may wait for accept(); when so many do, SYNs are dropped, and who is half-open stays that. As
+  /// many may be half-open; further SYNs are answered with cookies (RFC 4987).
   std::uint32_t backlog = 1024;
   /// What its connections begin with; absent: the stack's own, Config::tcp.
   std::optional<ConnectionOptions> connections{};

@@ -24,10 +24,36 @@ struct SynInfo {
   std::optional<std::uint8_t> window_scale;
   std::optional<wire::Timestamps> timestamps;
   Instant arrived{};
+  /// Our ISN, when a cookie has answered the SYN already and the peer's ACK has brought it back: `arrived`, `window`,
+  /// `ttl` and `tos` are that segment's, and the rest is what the cookie remembers (stack/tcp/syn_cookie.hpp).
+  std::optional<SeqNum> cookie;
 
   [[nodiscard]] bool offers_ecn() const { return flags.has(wire::Flag::ece) && flags.has(wire::Flag::cwr); }
 };
 
 static_assert(sizeof(SynInfo) <= 128);
+
+/// The connection that an inbound segment belongs to.
+inline FourTuple tuple_of(const wire::Ipv4Header& header, const wire::Segment& segment) {
+  return {.local = {header.destination, segment.destination_port}, .remote = {header.source, segment.source_port}};
+}
+
+inline SynInfo describe(const wire::Ipv4Header& header, const wire::Segment& syn, Instant now) {
+  return {
+      .tuple = tuple_of(header, syn),
+      .irs = syn.seq,
+      .text_size = static_cast<std::uint32_t>(syn.text.size()),
+      .window = syn.window,
+      .ttl = header.ttl,
+      .tos = header.tos,
+      .flags = syn.flags,
+      .sack_permitted = syn.options.sack_permitted,
+      .mss = syn.options.mss,
+      .window_scale = syn.options.window_scale,
+      .timestamps = syn.options.timestamps,
+      .arrived = now,
+      .cookie = {},
+  };
+}
 
 }  // namespace backstop

@@ -1,7 +1,7 @@
 // The raw-socket hook: see every valid inbound TCP segment, and decide about SYNs that nobody listens for.
 // While a tap that suppresses RSTs lives, an unmatched SYN is left to its owner; when it is gone, the plain
 // fail-closed RST (RFC 9293 section 3.10.7.1) is back. Strays other than a SYN always get their RST.
-// Read next: stack.hpp (attach_tap, accept, refuse, unreachable), then fallback/manager.hpp.
+// Read next: stack.hpp (attach_tap, accept, refuse, unreachable, answer_with_cookie), then fallback/manager.hpp.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,9 @@ class Stack;
 struct TapCallbacks {
   /// Every valid inbound segment, before demultiplexing: a copy to look at, with no say. May be empty.
   std::move_only_function<void(const wire::Ipv4Header&, const wire::Segment&, Instant now)> segment;
-  /// A SYN that matched neither connection nor listener. The owner answers now or later, or never.
+  /// A SYN that matched neither connection nor listener. The owner answers now or later, or never. And one that was
+  /// answered with a cookie, when the peer's ACK has brought that back and matched neither (SynInfo::cookie): whoever
+  /// is accepted then is established at once.
   std::move_only_function<void(const SynInfo&, Instant now)> unmatched_syn;
 };
 

@@ -276,7 +276,7 @@ class Output {
 
   /// The segment that covers [seq, end): SYN, text and FIN stand where the sequence numbers say.
   Outgoing make(SeqNum seq, SeqNum end) {
-    if (seq == tcb_.snd.iss) return make_syn();
+    if (seq == tcb_.snd.iss) return send_syn();
     const SeqNum start = tcb_.queue_start();
     const bool fin = is_behind_fin(end);
     Outgoing out{.segment = make_ack(tcb_, env_, now_), .text_offset = seq - start};
@@ -294,29 +294,11 @@ class Output {
     return finished(out);
   }
 
-  Outgoing make_syn() {
-    const bool answers = tcb_.state == State::syn_received;
-    wire::Segment segment = base_segment(tcb_, tcb_.snd.iss, wire::Flag::syn);
-    if (answers) {
-      segment.flags.set(wire::Flag::ack);
-      segment.ack = tcb_.rcv.nxt;
-    }
-    segment.flags = segment.flags | ecn_setup(answers);
-    segment.window = window_field(tcb_, true);
-    segment.options.mss = static_cast<std::uint16_t>(env_.mtu - wire::ipv4_header_size - wire::tcp_header_size);
-    if (tcb_.window_scaling) segment.options.window_scale = tcb_.rcv.scale;
-    segment.options.sack_permitted = tcb_.selective_acks;
-    add_timestamps(tcb_, segment, now_);
+  // RFC 3168 section 6.1.1.1: a SYN that may have been lost for its offer of ECN goes again without one.
+  Outgoing send_syn() {
+    if (tcb_.state == State::syn_sent && tcb_.retransmissions > 0) tcb_.ecn = false;
     ensure_timer();
-    return finished({.segment = segment});
-  }
-
-  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees. A SYN that may have been lost for its offer goes
-  // again without one (section 6.1.1.1).
-  wire::Flags ecn_setup(bool answers) {
-    if (!answers && tcb_.retransmissions > 0) tcb_.ecn = false;
-    if (!tcb_.ecn) return {};
-    return answers ? wire::Flags{wire::Flag::ece} : wire::Flag::ece | wire::Flag::cwr;
+    return finished({.segment = make_syn(tcb_, env_, now_)});
   }
 
   void ensure_timer() {
@@ -355,6 +337,20 @@ wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
       segment.options.sack.push_back(block);
   }
   tcb.duplicate = {};
+  return segment;
+}
+
+wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now) {
+  const bool answers = tcb.state == State::syn_received;
+  wire::Segment segment = base_segment(tcb, tcb.snd.iss, answers ? wire::Flag::syn | wire::Flag::ack : wire::Flag::syn);
+  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees.
+  if (tcb.ecn) segment.flags.set(wire::Flag::ece);
+  if (tcb.ecn && !answers) segment.flags.set(wire::Flag::cwr);
+  segment.window = window_field(tcb, true);
+  segment.options.mss = static_cast<std::uint16_t>(env.mtu - wire::ipv4_header_size - wire::tcp_header_size);
+  if (tcb.window_scaling) segment.options.window_scale = tcb.rcv.scale;
+  segment.options.sack_permitted = tcb.selective_acks;
+  add_timestamps(tcb, segment, now);
   return segment;
 }
 

@@ -24,6 +24,8 @@ std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now);
 
 /// An acknowledgment of what has arrived, with SACK blocks: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>.
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now);
+/// SYN, or SYN,ACK in SYN-RECEIVED.
+wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now);
 /// RST that aborts: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>.
 wire::Segment make_reset(const Tcb& tcb);
 

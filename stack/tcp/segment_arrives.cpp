@@ -490,11 +490,21 @@ void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t 
   tcb.enter(State::syn_received);
   const Bytes text = syn.text.first(std::min<std::size_t>(syn.text.size(), tcb.rcv.wnd));
   const std::size_t kept = tcb.receive_queue.insert(env.blocks, tcb.rcv.nxt, text);
+  // Acted upon when the handshake is complete; one whose text was not all taken comes again.
+  tcb.fin_known = syn.fin() && kept == syn.text.size();
+  tcb.rcv.fin = tcb.rcv.nxt + static_cast<std::uint32_t>(kept);
   if (kept == 0) return;
   tcb.rcv.nxt = tcb.receive_queue.next();
   tcb.rcv.wnd -= static_cast<std::uint32_t>(kept);
   tcb.bytes_received += kept;
   tcb.news.readable = true;
+}
+
+void complete_by_cookie(Tcb& tcb, const wire::Segment& ack, Environment& env, Instant now) {
+  tcb.snd.una = tcb.snd.nxt = tcb.snd.iss + 1;
+  tcb.rcv.acked = tcb.rcv.nxt;
+  set_send_window(tcb, ack);
+  establish(tcb, env, now);
 }
 
 void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now) {

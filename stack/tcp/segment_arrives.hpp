@@ -14,10 +14,14 @@ namespace backstop::tcp {
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now);
 
-/// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN is
-/// kept.
+/// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN, and
+/// its FIN, are kept.
 void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, const wire::Segment& syn,
                     Environment& env, Instant now);
+
+/// The handshake of a passive open is complete, though this connection never sent its SYN,ACK: `ack` brought a SYN
+/// cookie back. The segment itself is still to be processed.
+void complete_by_cookie(Tcb& tcb, const wire::Segment& ack, Environment& env, Instant now);
 
 /// What active and passive open have in common: a fresh block that offers what the parameters allow.
 void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now);
