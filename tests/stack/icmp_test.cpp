@@ -80,6 +80,43 @@ TEST_CASE("ICMP: errors about a live connection do not end it", "[3.9.2.2][MUST-
   t.state(State::established);
 }
 
+TEST_CASE("ICMP: each code of destination unreachable has its error for whoever is connecting", "[3.9.2.2][MUST-54]") {
+  struct Row {
+    std::uint8_t code;
+    std::optional<Error> error;
+  };
+  constexpr std::array<Row, 14> rows{{{0, Error::network_unreachable},
+                                      {1, Error::host_unreachable},
+                                      {2, Error::protocol_unreachable},
+                                      {3, Error::connection_refused},
+                                      {4, {}},  // fragmentation needed: the path is there
+                                      {5, Error::host_unreachable},
+                                      {6, Error::host_unreachable},
+                                      {7, Error::host_unreachable},
+                                      {8, Error::host_unreachable},
+                                      {9, Error::host_unreachable},
+                                      {10, Error::host_unreachable},
+                                      {11, Error::host_unreachable},
+                                      {12, Error::host_unreachable},
+                                      {13, Error::host_unreachable}}};
+  for (const Row& row : rows) {
+    INFO("code " << int{row.code});
+    Scenario t{IsnPair{1000, 2000}};
+    t.connect();
+    const Packet syn = t.take_packet();
+    const std::uint32_t next_hop_mtu = row.code == 4 ? 1400 : 0;
+    t.inject_packet(icmp_error(Ipv4Address::of(10, 0, 0, 254), wire::IcmpType::destination_unreachable, row.code,
+                               next_hop_mtu, syn));
+    t.ignore_sent();
+    if (row.error) {
+      t.state(State::closed);
+      t.read_error(*row.error);
+    } else {
+      t.state(State::syn_sent);
+    }
+  }
+}
+
 TEST_CASE("ICMP: errors never answer errors", "[RFC1122]") {
   Scenario t;
   t.inject("icmp: udp port 53 unreachable");

@@ -129,6 +129,17 @@ TEST_CASE("SYN-RECEIVED: the window of the ACK counts, also one above 0x7fff", "
   CHECK(t.stream().info().send_window == 32'768);
 }
 
+TEST_CASE("SYN-RECEIVED: ICMP errors are hints, and the handshake goes on", "[3.9.2.2][MUST-54][MUST-56]") {
+  Scenario t;
+  half_open(t);
+  t.inject(GENERATE(as<std::string>{}, "icmp: host unreachable [seq 0]", "icmp: tcp port 40000 unreachable [seq 0]",
+                    "icmp: time exceeded in-transit [seq 0]"));
+  t.silence();
+  CHECK(t.stack().connections() == 1);
+  t.inject(".  1:1(0) ack 1");
+  CHECK(t.accept().state() == State::established);
+}
+
 TEST_CASE("SYN-RECEIVED: a user who connected may write and close before the handshake ends", "[3.10.4]") {
   Scenario t;
   t.connect();
