@@ -39,7 +39,8 @@ class Consultation {
 
   /// The decision shall come later: whoever holds the token makes it, and the handler returns
   /// FallbackDecision::defer(). Nothing is sent until then. The token is empty when a limit refuses to hold the flow,
-  /// or when one was given already; the flow is then refused whatever the handler returns.
+  /// when one was given already, or when a SYN cookie has answered already (SynInfo::cookie); to defer then is to
+  /// refuse.
   [[nodiscard]] DeferToken defer(DeferOptions options = {});
 
  private:

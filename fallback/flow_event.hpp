@@ -17,6 +17,7 @@ namespace backstop {
 enum class Verdict : std::uint8_t {
   declined,     ///< by every handler: RST
   accepted,     ///< SYN,ACK
+  cookie,       ///< accepted while too many were in their handshake: SYN,ACK with a SYN cookie, and forgotten
   rejected,     ///< RST
   dropped,      ///< silence
   unreachable,  ///< ICMP
@@ -60,10 +61,11 @@ struct FlowEvent {
   Cause cause = Cause::none;            ///< of `failed` and `closed`
 };
 
-/// Only grow. Every SYN seen is counted in exactly one of `absorbed`, `repeated` and, as a new flow, in a verdict or
-/// among the flows that are pending now.
+/// Only grow. Every SYN seen, and every cookie that came back, is counted in exactly one of `absorbed`, `repeated` and,
+/// as a new flow, in a verdict or among the flows that are pending now.
 struct FallbackCounters {
   std::uint64_t syns = 0;
+  std::uint64_t cookies = 0;   ///< acknowledgments that brought a SYN cookie back
   std::uint64_t absorbed = 0;  ///< retransmitted, of a flow that is pending
   std::uint64_t repeated = 0;  ///< retransmitted, and given the verdict that its flow had
   std::array<std::uint64_t, verdict_count> verdicts{};

@@ -8,6 +8,8 @@ std::string_view to_string(Verdict verdict) {
       return "declined";
     case Verdict::accepted:
       return "accepted";
+    case Verdict::cookie:
+      return "cookie";
     case Verdict::rejected:
       return "rejected";
     case Verdict::dropped:

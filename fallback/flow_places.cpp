@@ -17,6 +17,21 @@ FlowPlaces::FlowPlaces(const Limits& limits, std::uint32_t max_handlers, KeyedHa
   for (std::uint32_t index = 0; index < size(); ++index) join(free_, index);
 }
 
+std::array<FlowPlaces::Group, 4> FlowPlaces::groups_of(const Claim& claim) const {
+  return {{{claim.options.per_source, true, true},
+           {claim.options.limit, false, true},
+           {per_source_, true, false},
+           {all_, false, false}}};
+}
+
+std::optional<OverLimit> FlowPlaces::refusal(const Claim& claim) {
+  for (const Group& group : groups_of(claim)) {
+    const bool is_full = count(group, claim) >= group.limit.max;
+    if (is_full && group.limit.policy != OverLimit::shed_oldest) return group.limit.policy;
+  }
+  return std::nullopt;
+}
+
 std::uint32_t FlowPlaces::occupy(const Claim& claim) {
   const std::uint32_t index = free_.oldest;
   assert(index != none && "as many flows as places are over the limit");

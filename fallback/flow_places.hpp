@@ -3,9 +3,11 @@
 // Read next: manager.hpp, who fills them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory_resource>
+#include <optional>
 #include <vector>
 
 #include "fallback/consultation.hpp"
@@ -29,8 +31,7 @@ struct Flow {
 
   SynInfo syn;                        ///< the latest; `arrived` is the first one's
   std::uint64_t number = 0;           ///< counts the flows seen
-  Stream stream;                      ///< while half-open
-  HandleId connection;                ///< once served
+  HandleId connection;                ///< once accepted
   HandlerId handler;                  ///< that claimed it
   int priority = 0;                   ///< of that handler
   std::uint32_t older = 0xffff'ffff;  // among attempts, or free places
@@ -40,6 +41,12 @@ struct Flow {
   Refusal refusal;            ///< when the answer does not come
 };
 static_assert(sizeof(Flow) <= 128, "what a pending SYN costs");
+
+/// What is handed over when the handshake of an accepted flow is complete.
+struct Accepted {
+  Stream stream;
+  ConnectionHandler handler;
+};
 
 /// Who wants a place.
 struct Claim {
@@ -60,6 +67,8 @@ class FlowPlaces {
 
   FlowPlaces(const Limits& limits, std::uint32_t max_handlers, KeyedHash hash, std::pmr::memory_resource& memory);
 
+  /// What becomes of a flow that takes no place yet: nothing bad, when there is one or an older flow would be shed.
+  [[nodiscard]] std::optional<OverLimit> refusal(const Claim& claim);
   /// A place, as an attempt (a flow that is not established). Where a limit says so, `shed(index)` is called to end an
   /// older attempt and give its place back. Otherwise what becomes of the flow: reset or drop.
   template <class Shed>
@@ -93,6 +102,8 @@ class FlowPlaces {
     bool same_handler;
   };
 
+  [[nodiscard]] std::array<Group, 4> groups_of(const Claim& claim) const;
+
   [[nodiscard]] std::uint32_t count(const SourceKey& key);
   [[nodiscard]] std::uint32_t count(const Group& group, const Claim& claim);
   [[nodiscard]] std::uint32_t oldest_attempt_of(const Group& group, const Claim& claim) const;
@@ -114,11 +125,7 @@ class FlowPlaces {
 
 template <class Shed>
 std::expected<std::uint32_t, OverLimit> FlowPlaces::take(const Claim& claim, Shed&& shed) {
-  const Group groups[] = {{claim.options.per_source, true, true},
-                          {claim.options.limit, false, true},
-                          {per_source_, true, false},
-                          {all_, false, false}};
-  for (const Group& group : groups) {
+  for (const Group& group : groups_of(claim)) {
     while (count(group, claim) >= group.limit.max) {
       if (group.limit.policy != OverLimit::shed_oldest) return std::unexpected(group.limit.policy);
       const std::uint32_t oldest = oldest_attempt_of(group, claim);

@@ -47,6 +47,11 @@ struct FallbackOptions {
   /// How long an accepted flow may take for its handshake. Why: SYN,ACK is sent at 0, 1, 3 and 7 s, and whoever has not
   /// answered then seldom will.
   Duration half_open_timeout = std::chrono::seconds{10};
+  /// Flows in their handshake or waiting for an answer, from which on an accepted flow is answered with a SYN cookie
+  /// (RFC 4987) and forgotten. When its peer brings the cookie back, the handlers are asked again, SynInfo::cookie says
+  /// so, and whoever is accepted then is established at once. By then every refusal is RST, and it is too late to
+  /// defer.
+  std::uint32_t cookies_from = 1024;
   /// Flows refused lately, whose retransmitted SYNs get the same verdict and ask nobody.
   std::uint32_t max_verdicts = 4096;
   /// Why: a Linux client sends its last SYN 63 s after the first.
@@ -126,6 +131,8 @@ class FallbackManager : private Executor::Observer {
   /// Of a handler that is registered, or was until its place was used again; nothing when it has not been asked yet.
   [[nodiscard]] const HandlerCounters* counters(HandlerId handler) const { return log_.of(handler); }
   [[nodiscard]] std::uint32_t in_flight(HandlerId handler) const { return places_.in_flight(handler); }
+  /// Whether the handler may be asked. Any thread.
+  [[nodiscard]] bool registered(HandlerId handler) const;
   /// Whether it watches the stack now: not without handlers.
   [[nodiscard]] bool observing() const { return tap_.attached(); }
   /// Calls `visit(const FlowSnapshot&)` for every flow in flight.
@@ -196,11 +203,16 @@ class FallbackManager : private Executor::Observer {
   void conclude(const Newcomer& flow, Consultation& consultation, Word word);
   void hold(const Newcomer& newcomer, std::uint32_t index);
   void accept(const Newcomer& newcomer, const Consultation& consultation, ConnectionHandler handler);
+  [[nodiscard]] bool wants_cookie(const SynInfo& syn) const;
+  void send_cookie(const Newcomer& newcomer, const Consultation& consultation);
   void refuse(const Newcomer& flow, HandlerId handler, Verdict verdict, Refusal refusal);
+  void refuse_over_limit(const Newcomer& flow, HandlerId handler, OverLimit policy);
+  static Verdict verdict_of(Refusal refusal);
   void give(const SynInfo& syn, Refusal refusal);
   void remember(const SynInfo& syn, std::uint32_t attempts, Verdict verdict, Refusal refusal);
 
   // Flows in flight: pending, half-open, served.
+  static detail::Claim claim_of(const Consultation& consultation);
   std::expected<std::uint32_t, OverLimit> claim(const Consultation& consultation);
   void shed(std::uint32_t index);
   [[nodiscard]] std::uint32_t find_pending(const FourTuple& tuple) const;
@@ -233,10 +245,10 @@ class FallbackManager : private Executor::Observer {
   bool deciding_ = false;
 
   detail::FlowPlaces places_;
-  FlowTable pending_;                                        // by tuple
-  TimerWheel deadlines_;                                     // by place
-  std::pmr::vector<ConnectionHandler> connection_handlers_;  // by place, while half-open
-  std::pmr::vector<std::uint32_t> place_of_connection_;      // by the stack's slot, while half-open
+  FlowTable pending_;                                    // by tuple
+  TimerWheel deadlines_;                                 // by place
+  std::pmr::vector<detail::Accepted> accepted_;          // by place, while half-open
+  std::pmr::vector<std::uint32_t> place_of_connection_;  // by the stack's slot, while half-open
   detail::RecencyTable<detail::FlowKey, RecentVerdict, detail::KeyedHash> recent_;
   detail::FlowLog log_;
   std::move_only_function<void(const SynInfo&)> on_unclaimed_;
