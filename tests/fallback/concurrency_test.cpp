@@ -11,7 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("Fallback: a handler may register, unregister itself and others, listen and connect", "[fallback-31]") {
+TEST_CASE("Fallback: a handler may register, unregister itself and others, listen and connect",
+          "[fallback-31][threads]") {
   Bench b;
   Calls added_calls;
   Calls last_calls;
@@ -55,7 +56,7 @@ TEST_CASE("Fallback: a handler may register, unregister itself and others, liste
   CHECK(added_calls.count() == 1);
 }
 
-TEST_CASE("Fallback: the only handler may leave while it is called, and come back", "[fallback-31]") {
+TEST_CASE("Fallback: the only handler may leave while it is called, and come back", "[fallback-31][threads]") {
   Bench b;
   FallbackHandle handle;
   int calls = 0;
@@ -84,7 +85,7 @@ struct Captured {
   Captured(const Captured&) = delete;
 };
 
-TEST_CASE("Fallback: what a handler captured is destroyed once, outside any lock", "[fallback-34]") {
+TEST_CASE("Fallback: what a handler captured is destroyed once, outside any lock", "[fallback-34][threads]") {
   Bench b;
   std::atomic<int> alive = 0;
   FallbackHandle other = b.fallback.register_handler([](const SynInfo&) { return FallbackDecision::decline(); });
@@ -126,11 +127,56 @@ TEST_CASE("Fallback: what a handler captured is destroyed once, outside any lock
   CHECK_FALSE(other);
 }
 
+// Whatever holds it when it dies must hold no lock: it answers a token, for which locks are taken.
+struct AnswersWhenItDies {
+  DeferToken token;
+  std::atomic<int>* answered;
+  AnswersWhenItDies(DeferToken t, std::atomic<int>* count) : token(std::move(t)), answered(count) {}
+  AnswersWhenItDies(AnswersWhenItDies&& from) noexcept
+      : token(std::move(from.token)), answered(std::exchange(from.answered, nullptr)) {}
+  ~AnswersWhenItDies() {
+    if (answered != nullptr && token.reject()) ++*answered;
+  }
+};
+
+TEST_CASE("Fallback: so is what a token's callback captured", "[fallback-34][threads]") {
+  Bench b;
+  std::atomic<int> answered = 0;
+  std::vector<DeferToken> tokens;
+  // The first flow just waits; what the second one's callbacks captured answers it.
+  const auto handle = b.fallback.register_handler([&](Consultation& about) {
+    if (tokens.empty()) {
+      tokens.push_back(about.defer({.timeout = 1min}));
+      return FallbackDecision::defer();
+    }
+    AnswersWhenItDies answers(std::move(tokens[0]), &answered);
+    tokens.push_back(about.defer({.on_cancel = [answers = std::move(answers)] {}}));
+    return FallbackDecision::defer();
+  });
+  for (std::uint16_t port = 1; port <= 2; ++port) {
+    b.t.between(unclaimed_port, port);
+    b.syn();
+  }
+  REQUIRE(tokens.size() == 2);
+  CHECK(answered == 0);
+  SECTION("by the answer") { CHECK(tokens[1].accept(echo_text)); }
+  SECTION("by the end of the wait") {
+    b.advance(5s);
+    CHECK(b.fallback.counters().of(Verdict::expired) == 1);
+  }
+  SECTION("by the peer") {
+    b.t.inject("R 1:1(0)");
+    CHECK(b.fallback.counters().of(Verdict::cancelled) == 1);
+  }
+  CHECK(answered == 1);
+  b.run();
+  b.t.ignore_sent();
+}
+
 TEST_CASE("Fallback: unregistering from another thread returns when the running call has ended",
           "[fallback-32][threads]") {
   Bench b;
-  std::atomic<int> inside = 0;
-  std::atomic<bool> handler_gone = false;
+  std::atomic<std::uint64_t> calls = 0;
   std::atomic<std::uint64_t> violations = 0;
   std::atomic<std::uint64_t> rounds = 0;
   std::atomic<bool> stop = false;
@@ -140,9 +186,9 @@ TEST_CASE("Fallback: unregistering from another thread returns when the running 
       // A handler that must not be inside its call once it has been taken away.
       auto flag = std::make_shared<std::atomic<bool>>(true);
       auto handle = b.fallback.register_handler([&, flag](const SynInfo&) {
-        ++inside;
+        ++calls;
+        std::this_thread::yield();
         if (!*flag) ++violations;
-        --inside;
         return FallbackDecision::decline();
       });
       handle.reset();
@@ -161,7 +207,7 @@ TEST_CASE("Fallback: unregistering from another thread returns when the running 
                     .options = {},
                     .text = {}};
   std::uint32_t sent = 0;
-  while (rounds < enough) {
+  while (rounds < enough || calls == 0) {
     syn.seq = SeqNum{++sent};
     syn.source_port = static_cast<std::uint16_t>(1 + sent % 60'000);
     b.t.stack().receive(
@@ -175,8 +221,30 @@ TEST_CASE("Fallback: unregistering from another thread returns when the running 
   stop = true;
   other.join();
   CHECK(violations == 0);
-  CHECK(inside == 0);
-  CHECK(rounds >= enough);
+}
+
+TEST_CASE("Fallback: while a handler is called, taking it away on another thread waits", "[fallback-32][threads]") {
+  Bench b;
+  FallbackHandle handle;
+  std::thread other;
+  std::atomic<bool> taken_away = false;
+  bool early = false;
+  handle = b.fallback.register_handler([&](const SynInfo&) {
+    other = std::thread([&] {
+      handle.reset();
+      taken_away = true;
+    });
+    // As soon as it is asked no more it is being taken away: what is left is to wait for this call.
+    while (b.fallback.registered(handle.id())) std::this_thread::yield();
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    early = taken_away;
+    return FallbackDecision::reject();
+  });
+  b.syn();
+  other.join();
+  CHECK_FALSE(early);
+  CHECK(taken_away);
+  b.expect_reset();
 }
 
 TEST_CASE("Fallback: from another thread a handler is in force when the loop has turned", "[fallback-32][threads]") {
@@ -220,7 +288,7 @@ TEST_CASE("Fallback: a token answered from another thread wakes the loop", "[fal
   b.t.expect("S. 0:0(0) ack 1");
 }
 
-TEST_CASE("Fallback: a handler that throws refuses that flow only", "[fallback-33]") {
+TEST_CASE("Fallback: a handler that throws refuses that flow only", "[fallback-33][threads]") {
   Bench b;
   Calls next;
   bool broken = true;
@@ -239,7 +307,8 @@ TEST_CASE("Fallback: a handler that throws refuses that flow only", "[fallback-3
   b.t.expect("S. 0:0(0) ack 1");
 }
 
-TEST_CASE("Fallback: a handler that throws after it asked for a token leaves nothing behind", "[fallback-33]") {
+TEST_CASE("Fallback: a handler that throws after it asked for a token leaves nothing behind",
+          "[fallback-33][threads]") {
   Bench b;
   DeferToken token;
   const auto handle = b.fallback.register_handler([&](Consultation& about) -> FallbackDecision {
@@ -266,7 +335,7 @@ Task throw_later(Stream stream) {
 
 Task throw_before_it_begins(Stream) { throw std::runtime_error("no coroutine"); }
 
-TEST_CASE("Fallback: a connection handler that throws resets its connection only", "[fallback-33]") {
+TEST_CASE("Fallback: a connection handler that throws resets its connection only", "[fallback-33][threads]") {
   Bench b;
   int reported = 0;
   b.executor.on_failure([&](std::exception_ptr) { ++reported; });
@@ -291,9 +360,12 @@ TEST_CASE("Fallback: a connection handler that throws resets its connection only
   CHECK(b.fallback.counters().handler_failures == 1);
   CHECK(b.fallback.gauges().served == 1);
   CHECK(b.executor.tasks() == 1);
+  b.t.between(unclaimed_port, 40'002);
+  b.establish();
+  CHECK(b.fallback.gauges().served == 2);
 }
 
-TEST_CASE("Fallback: a flow whose handler finds no memory for its frame is reset", "[fallback-33]") {
+TEST_CASE("Fallback: a flow whose handler finds no memory for its frame is reset", "[fallback-33][threads]") {
   Bench b({}, [](Config& config) { config.coroutine_memory = 4096; });
   const auto serve_with_much = [](Stream stream) -> Task {
     std::array<std::byte, 6000> buffer;

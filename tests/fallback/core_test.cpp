@@ -307,7 +307,10 @@ TEST_CASE("Fallback: with any-IP the answer comes from the address asked for", "
     const auto datagram = wire::parse_ipv4(answer);
     REQUIRE(datagram);
     CHECK(datagram->header.source == elsewhere);
-    CHECK(wire::parse_segment(*datagram)->rst());
+    const auto reset = wire::parse_segment(*datagram);
+    CHECK(reset->flags == (wire::Flag::rst | wire::Flag::ack));
+    CHECK(reset->seq == SeqNum{0});
+    CHECK(reset->ack == SeqNum{6});
     REQUIRE(calls.count() == 1);
     CHECK(calls.asked[0].tuple.local == Endpoint{elsewhere, unclaimed_port});
   } else {

@@ -58,6 +58,7 @@ TEST_CASE("Fallback: an answer is carried out at that instant, with the latest S
   CHECK(b.executor.next_deadline() == immediately);
   b.run();
   b.t.expect("S. 0:0(0) ack 1 <mss 1460,TS ecr 600>");
+  CHECK(b.t.stack().connection_at(0)->info.peer_mss == 1200);
   b.t.inject(". 1:1(0) ack 1");
   b.run();
   CHECK(b.fallback.gauges().served == 1);
