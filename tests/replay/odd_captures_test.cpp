@@ -123,6 +123,16 @@ TEST_CASE("odd captures: garbage between the packets is passed over", "[odd]") {
   CHECK(verdict_on(file.octets()).starts_with("1 flow: same (packets: "));
 }
 
+TEST_CASE("odd captures: a TCP header cut short behind a wrong IPv4 checksum is passed over", "[odd]") {
+  Conversation conversation = whole_conversation();
+  const std::size_t size = GENERATE(24u, 37u, 39u);
+  Octets packet = conversation.packets()[3].packet;
+  packet.resize(size);
+  wire::store16(packet, 2, static_cast<std::uint16_t>(size));  // and the checksum is that of another length
+  conversation.packets().insert(conversation.packets().begin() + 3, {conversation.packets()[2].time, packet});
+  CHECK(verdict_on(file_of(conversation)) == same);
+}
+
 TEST_CASE("odd captures: uncomputed checksums are taken, wrong ones are not, unless told otherwise", "[odd]") {
   Conversation uncomputed = whole_conversation();
   for (auto& captured : uncomputed.packets()) std::fill_n(captured.packet.begin() + 36, 2, std::byte{0});

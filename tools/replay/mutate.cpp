@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -173,6 +174,7 @@ class Mutating {
 MutationTotals play_mutations(const std::vector<CaptureFile>& files, const RunOptions& options, Mutations mutations,
                               Progress& progress, const std::function<void()>& tick) {
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(write_last_words);
+  std::signal(SIGABRT, [](int) { write_last_words(); });  // a failed assertion
   Mutating mutating(files, options, mutations, progress);
   {
     std::vector<std::jthread> threads;
