@@ -3,7 +3,7 @@
 
     valgrind --tool=callgrind --separate-callers=40 --callgrind-out-file=counts --toggle-collect=counted_work \\
         backstop_instructions round-trip 1000
-    callgrind_annotate --threshold=100 counts | flame.py TITLE > flame.svg
+    callgrind_annotate --auto=no --threshold=100 counts | flame.py TITLE > flame.svg
 
 With --separate-callers callgrind writes a function as `function'caller'caller's caller`, so every line is one stack.
 """
