@@ -70,8 +70,8 @@ TEST_CASE("serve: SIGINT and SIGTERM close connections, print the table and exit
     CHECK(serve.process().err().empty());
     const std::string& out = serve.process().out();
     CHECK(has(out, "listeners  accepted\n  7=echo          1\n"));
-    CHECK(has(out, "fallback rules  asked  declined  accepted  rejected"));
-    CHECK(has(out, "  *=reject          1         0         0         1"));
+    CHECK(has(out, "fallback rules  asked  declined  accepted  cookie  rejected"));
+    CHECK(has(out, "  *=reject          1         0         0       0         1"));
     CHECK_FALSE(tun::Interface("bs0").exists());
   }
 }

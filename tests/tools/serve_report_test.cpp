@@ -29,8 +29,8 @@ TEST_CASE("Serve's table has a row for each rule and only the drops that happene
   const std::string table = table_of(example());
   CHECK(has(table, "listeners  accepted\n  80=http        12\n  7=echo          0\n"));
   CHECK(has(table,
-            "fallback rules  asked  declined  accepted  rejected  dropped  unreachable  unserved\n"
-            "  *=reject          3         0         0         3        0            0         0\n"));
+            "fallback rules  asked  declined  accepted  cookie  rejected  dropped  unreachable  unserved\n"
+            "  *=reject          3         0         0       0         3        0            0         0\n"));
   CHECK(has(table, "\n  connections established  12\n"));
   CHECK(has(table, "drops\n  ip_version_6  2\n"));
   CHECK_FALSE(has(table, "tcp_bad_checksum"));

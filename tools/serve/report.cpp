@@ -28,8 +28,8 @@ std::uint64_t unserved(const HandlerCounters& counters) {
          counters.of(Verdict::cancelled);
 }
 
-constexpr std::array rule_columns{Verdict::declined, Verdict::accepted, Verdict::rejected, Verdict::dropped,
-                                  Verdict::unreachable};
+constexpr std::array rule_columns{Verdict::declined, Verdict::accepted, Verdict::cookie,
+                                  Verdict::rejected, Verdict::dropped,  Verdict::unreachable};
 
 std::string rules_section(const std::vector<RuleSummary>& rules) {
   if (rules.empty()) return {};
@@ -92,6 +92,7 @@ std::vector<Count> losses_of(const Summary& summary) {
 
 std::vector<Count> counts_of(const FallbackCounters& fallback) {
   return {{"syns", fallback.syns},
+          {"cookies", fallback.cookies},
           {"absorbed", fallback.absorbed},
           {"repeated", fallback.repeated},
           {"deferred", fallback.deferred},
