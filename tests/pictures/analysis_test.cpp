@@ -132,6 +132,16 @@ TEST_CASE("windows are scaled when both SYNs offered it, and SYNs are not") {
   CHECK(flow.analyzer.window(Side::client) == 128'000);
 }
 
+TEST_CASE("a RST from somebody else moves nothing") {
+  Watched flow;
+  flow.client("S 0:0(0) win 1000");
+  flow.server("R. 4000:4000(0) ack 1 win 0");
+  CHECK(flow.server("S. 0:0(0) ack 1 win 1000").empty());
+  CHECK(flow.analyzer.place().seq == 0);
+  flow.client("R 70000:70000(0) win 0");
+  CHECK(flow.client(". 1:1(0) ack 1 win 1000").empty());
+}
+
 TEST_CASE("a connection captured from its middle counts from 1") {
   Watched flow;
   flow.client(". 5000:5100(100) ack 700 win 1000");

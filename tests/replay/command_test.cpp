@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "tests/replay/command_line.hpp"
 #include "tests/replay/conversation.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/command_line.hpp"
 #include "tools/capture/packet_reader.hpp"
 #include "tools/replay/corpus.hpp"
 

@@ -1,8 +1,8 @@
 // Damaged captures: whatever is in them, no crash, no fault; the sanitizers watch.
 #include "tools/replay/mutate.hpp"
-#include "tests/replay/command_line.hpp"
 #include "tests/replay/conversation.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/source_folder.hpp"
 #include "tools/replay/mutant.hpp"
 

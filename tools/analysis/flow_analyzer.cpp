@@ -175,7 +175,9 @@ void FlowAnalyzer::remember(Half& sender, const View& view, Finding& finding, st
   sender.window = segment.window;
   sender.window_is_scaled = !segment.syn();
   sender.last = finding.marks;
-  if (!segment.rst()) sender.seen.add({view.seq, view.end});
+  // A RST is no part of the stream, and may be somebody else's who has guessed a number.
+  if (segment.rst()) return;
+  sender.seen.add({view.seq, view.end});
   if (!sender.sent_anything || view.end > sender.edge) {
     sender.edge = view.end;
     sender.edge_time = now;

@@ -18,8 +18,11 @@ std::vector<RoundTrip> round_trips(const Conversation& conversation, Side sender
     if (!record.is_segment || record.checksum_wrong) continue;
     if (record.from == sender) {
       if (record.end() <= record.place.seq) continue;
-      if (record.end() > edge) in_flight.push_back({record.end(), record.time, record.place.seq < edge});
-      for (InFlight& segment : in_flight) segment.again |= record.end() <= edge && record.place.seq < segment.end;
+      const bool again = record.place.seq < edge;
+      if (again) {
+        for (InFlight& segment : in_flight) segment.again |= record.place.seq < segment.end;
+      }
+      if (record.end() > edge) in_flight.push_back({record.end(), record.time, again});
       edge = std::max(edge, record.end());
     } else if (record.segment.has_ack()) {
       std::optional<RoundTrip> sample;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "tools/analysis/trace_options.hpp"
 #include "tools/command.hpp"
@@ -34,14 +36,26 @@ std::vector<Conversation> read(const LadderArguments& arguments, const std::stri
                    (only.empty() ? "in it" : "with that number; leave --only out to see all"));
 }
 
+// In a simultaneous open each end takes itself for the client.
+Conversation with_roles_exchanged(Conversation conversation) {
+  std::swap(conversation.client, conversation.server);
+  std::swap(conversation.client_isn, conversation.server_isn);
+  for (analysis::Record& record : conversation.records) record.from = other(record.from);
+  return conversation;
+}
+
 // The same connection in the server's capture, which may number it otherwise.
-const Conversation* counterpart(const Conversation& conversation, const std::vector<Conversation>& others) {
+std::optional<Conversation> counterpart(const Conversation& conversation, const std::vector<Conversation>& others) {
   const auto same = [&](const Conversation& other) {
     return other.client == conversation.client && other.server == conversation.server &&
            other.client_isn == conversation.client_isn;
   };
-  const auto found = std::ranges::find_if(others, same);
-  return found == others.end() ? nullptr : &*found;
+  for (const Conversation& other : others) {
+    if (same(other)) return other;
+    Conversation exchanged = with_roles_exchanged(other);
+    if (same(exchanged)) return exchanged;
+  }
+  return std::nullopt;
 }
 
 std::vector<Ladder> build(const LadderArguments& arguments) {
@@ -53,8 +67,8 @@ std::vector<Ladder> build(const LadderArguments& arguments) {
   }
   const auto at_server = read(arguments, arguments.traces[1], {});
   for (const Conversation& conversation : conversations) {
-    const Conversation* other = counterpart(conversation, at_server);
-    if (other != nullptr) ladders.push_back(ladder::build(conversation, *other));
+    const auto other = counterpart(conversation, at_server);
+    if (other) ladders.push_back(ladder::build(conversation, *other));
   }
   if (ladders.empty()) {
     throw UsageError(arguments.traces[1] + ": no flow of " + arguments.traces[0] + " is in it as well");

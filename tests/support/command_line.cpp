@@ -1,9 +1,10 @@
-#include "tests/replay/command_line.hpp"
+#include "tests/support/command_line.hpp"
 
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <sstream>
 
+#include "tools/capture/capture_error.hpp"
 #include "tools/command.hpp"
 
 namespace backstop::test {
@@ -26,12 +27,14 @@ class Diverted {
 
 }  // namespace
 
-CommandResult replay_command(const std::vector<std::string>& arguments) {
+CommandResult run_command(const std::vector<std::string>& arguments) {
   CommandResult result;
   CLI::App app;
   tools::add_replay(app, result.exit_code);
-  std::vector<std::string> backwards{"replay"};
-  backwards.insert(backwards.begin(), arguments.rbegin(), arguments.rend());
+  tools::add_dump(app);
+  tools::add_ladder(app);
+  tools::add_plot(app);
+  std::vector<std::string> backwards(arguments.rbegin(), arguments.rend());
   const Diverted out(std::cout);
   const Diverted err(std::cerr);
   std::string error;
@@ -40,6 +43,9 @@ CommandResult replay_command(const std::vector<std::string>& arguments) {
   } catch (const tools::UsageError& wrong) {
     error = wrong.what();
     result.exit_code = tools::exit_usage;
+  } catch (const capture::UnreadableCapture& unreadable) {
+    error = unreadable.what();
+    result.exit_code = tools::exit_unreadable;
   } catch (const CLI::ParseError& wrong) {
     error = wrong.what();
     result.exit_code = tools::exit_usage;
@@ -47,6 +53,11 @@ CommandResult replay_command(const std::vector<std::string>& arguments) {
   result.out = out.text();
   result.err = err.text() + error;
   return result;
+}
+
+CommandResult replay_command(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "replay");
+  return run_command(arguments);
 }
 
 }  // namespace backstop::test
