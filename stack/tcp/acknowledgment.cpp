@@ -255,11 +255,13 @@ class Acknowledgment {
     return tcb_.cwnd_limited || flight_before_ + tcb_.mss() > tcb_.congestion.cwnd;
   }
 
-  // RFC 6298 (5.2), (5.3). The reordering timer, when RACK armed it just now, comes first.
+  // RFC 6298 (5.2), (5.3). The reordering timer, when RACK armed it just now, comes first. Without SACK, duplicates do
+  // not count: each lets new text out that brings the next one, and a retransmission lost again would wait for ever.
   void restart_timer() {
+    const bool news = acked_ > 0 || (tcb_.selective_acks && delivered_ > 0);
     if (tcb_.outstanding() == 0) {
       stop_timer(tcb_);
-    } else if (acked_ + delivered_ > 0 && tcb_.timer != Timer::reordering) {
+    } else if (news && tcb_.timer != Timer::reordering) {
       arm_loss_timer(tcb_, env_, now_);
     }
   }

@@ -181,7 +181,8 @@ class Output {
     note_first_transmission(seq, end);
     Outgoing out = make(seq, end);
     mark_ecn(out);
-    if (tcb_.timer != Timer::reordering) arm_loss_timer(tcb_, env_, now_);
+    // RFC 6298 (5.1): new text starts a timer that is off, and puts off none; a loss probe counts from the latest text.
+    if (tcb_.selective_acks && tcb_.timer != Timer::reordering) arm_loss_timer(tcb_, env_, now_);
     return out;
   }
 

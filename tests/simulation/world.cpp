@@ -84,7 +84,9 @@ void World::begin_visit(const Visit& visit, unsigned times_left) {
     const bool told_apart =
         plan_.hosts[visit.host].config.tcp.timestamps && plan_.hosts[visit.target].config.tcp.timestamps;
     const bool safe = visit.local_port == 0 || (orderly && told_apart);
-    const Duration quiet = safe ? visit.pause : std::max(visit.pause, longest_lifetime);
+    // Two connections in one tick of the ISN's clock would have the same numbers.
+    constexpr Duration tick = 4us;
+    const Duration quiet = std::max(safe ? visit.pause : std::max(visit.pause, longest_lifetime), 2 * tick);
     at(now_ + quiet, [this, &visit, times_left] { begin_visit(visit, times_left - 1); });
   });
 }

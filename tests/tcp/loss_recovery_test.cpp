@@ -122,6 +122,20 @@ TEST_CASE("NewReno: a partial ACK brings the next hole", "[RFC6582]") {
   t.silence(10s);
 }
 
+TEST_CASE("NewReno: duplicate ACKs that go on do not keep the timer from firing", "[RFC6298][RFC6582]") {
+  Scenario t;
+  send(t, 8, without_sack);
+  for (int duplicate = 0; duplicate < 3; ++duplicate) t.inject(".  1:1(0) ack 1");
+  t.expect(segment(0));  // and this is lost again
+  t.write(10 * mss);
+  for (int duplicate = 0; duplicate < 10; ++duplicate) {
+    t.advance(100ms);
+    t.inject(".  1:1(0) ack 1");
+    t.ignore_sent();
+  }
+  CHECK(t.stack().statistics().retransmission_timeouts >= 1);
+}
+
 TEST_CASE("SACK: holes are filled, what the peer has is not sent again", "[RFC6675][RFC8985]") {
   Scenario t;
   send(t, 8, with_sack);  // segments 0 and 3 are lost
