@@ -61,17 +61,17 @@ TEST_CASE("options: our MSS is the MTU less the headers", "[3.7.1][MUST-14][MUST
 TEST_CASE("MSS: on SYNs only", "[3.2][MUST-65]") {
   Scenario t;
   t.establish("<mss 1000>");
-  t.write(1500);
+  t.write(2000);
   t.expect(".  1:1001(1000) ack 1 <>");
-  t.expect("P. 1001:1501(500) ack 1 <>");
+  t.expect("P. 1001:2001(1000) ack 1 <>");
   t.inject("P. 1:11(10) ack 1");
-  t.expect(".  1501:1501(0) ack 11 <>");
+  t.expect(".  2001:2001(0) ack 11 <>");
   t.expect_after(200ms, ".  1:1001(1000) ack 11 <>");
-  t.inject(".  11:11(0) ack 1501");
+  t.inject(".  11:11(0) ack 2001");
   t.close();
-  t.expect("F. 1501:1501(0) ack 11 <>");
+  t.expect("F. 2001:2001(0) ack 11 <>");
   t.abort();
-  t.expect("R. 1502:1502(0) ack 11 <>");
+  t.expect("R. 2002:2002(0) ack 11 <>");
 }
 
 TEST_CASE("MSS: a peer that names none gets 536 octets", "[3.7.1][MUST-15]") {
