@@ -1,9 +1,9 @@
 // Captures as people bring them: of every kind, damaged, begun too late, of many flows.
 #include <algorithm>
 
-#include "tests/replay/command_line.hpp"
 #include "tests/replay/conversation.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/command_line.hpp"
 
 using namespace backstop;
 using namespace backstop::test;
