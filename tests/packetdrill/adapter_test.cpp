@@ -274,8 +274,8 @@ TEST_CASE("adapter: a connection that is refused says so to whoever asks for the
 TEST_CASE("adapter: TCP_INFO tells in segments what the stack counts in octets") {
   Script script{"initial_window=4"};
   const int fd = script.accept(script.listen());
-  const std::array<char, 2500> text{};
-  CHECK(script.call(&PacketdrillInterface::write, fd, static_cast<const void*>(text.data()), text.size()) == 2500);
+  const std::array<char, 3000> text{};
+  CHECK(script.call(&PacketdrillInterface::write, fd, static_cast<const void*>(text.data()), text.size()) == 3000);
   tcp_info info{};
   socklen_t size = sizeof info;
   CHECK(script.call(&PacketdrillInterface::getsockopt, fd, IPPROTO_TCP, TCP_INFO, static_cast<void*>(&info), &size) ==

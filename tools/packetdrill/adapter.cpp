@@ -192,7 +192,7 @@ int netdev_receive(void* userdata, void* packet, size_t* size, long long* micros
     const Bytes bytes = sent ? Bytes{sent->bytes} : Bytes{};
     const Instant at = sent ? sent->at : a.host.now();
     *size = std::min(*size, bytes.size());
-    std::memcpy(packet, bytes.data(), *size);
+    if (*size > 0) std::memcpy(packet, bytes.data(), *size);
     *microseconds = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
     return Result{0};
   });

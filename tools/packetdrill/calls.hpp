@@ -87,6 +87,7 @@ class Calls {
   std::optional<Result> take_text(Socket& socket, std::span<const iovec> into, int flags);
   Result without_text(Socket& socket);
   std::size_t give_text(Socket& socket, Bytes text, bool more);
+  static bool holds_back(const Socket& socket);
   static void hand_over(Socket& socket, std::size_t size);
   static void uncork(Socket& socket);
   Result send_text(Lock& lock, Socket& socket, Bytes text, int flags);

@@ -180,7 +180,7 @@ std::size_t Calls::give_text(Socket& socket, Bytes text, bool more) {
   while (given < text.size()) {
     const std::size_t portion = std::min(next_portion(socket), text.size() - given);
     if (portion == 0) break;
-    if (given > 0) host_.transmit();  // Linux sends what is full before it takes more
+    if (holds_back(socket)) host_.transmit();  // Linux sends what is full before it takes more
     socket.corked.insert(socket.corked.end(), text.begin() + static_cast<std::ptrdiff_t>(given),
                          text.begin() + static_cast<std::ptrdiff_t>(given + portion));
     given += portion;
@@ -188,6 +188,13 @@ std::size_t Calls::give_text(Socket& socket, Bytes text, bool more) {
     hand_over(socket, corked ? socket.corked.size() / segment * segment : socket.corked.size());
   }
   return given;
+}
+
+// Whether the stack would keep some of what it was given: then PSH stands on none of what goes.
+bool Calls::holds_back(const Socket& socket) {
+  const ConnectionInfo info = socket.stream.info();
+  const std::uint64_t flight = socket.unacknowledged(info);
+  return info.unsent + flight > std::min<std::uint64_t>(info.congestion_window, info.send_window);
 }
 
 void Calls::hand_over(Socket& socket, std::size_t size) {
