@@ -245,7 +245,8 @@ Result Calls::get_option(int fd, int level, int option, void* value, socklen_t* 
 
 // FreeBSD makes room for whole segments once it knows their size.
 std::uint32_t Calls::receive_space(const Socket& socket) const {
-  if (!is_freebsd() || !socket.has_stream() || socket.connecting) return socket.receive_space;
+  const bool knows_mss = socket.has_stream() && socket.stream.state() != State::syn_sent;
+  if (!is_freebsd() || !knows_mss) return socket.receive_space;
   const std::uint32_t mss = std::max(socket.stream.info().mss, 1u);
   return (socket.receive_space + mss - 1) / mss * mss;
 }
