@@ -91,12 +91,12 @@ TEST_CASE("ICMP: each code of destination unreachable has its error for whoever 
                                       {3, Error::connection_refused},
                                       {4, {}},  // fragmentation needed: the path is there
                                       {5, Error::host_unreachable},
-                                      {6, Error::host_unreachable},
+                                      {6, Error::network_unreachable},
                                       {7, Error::host_unreachable},
                                       {8, Error::host_unreachable},
-                                      {9, Error::host_unreachable},
+                                      {9, Error::network_unreachable},
                                       {10, Error::host_unreachable},
-                                      {11, Error::host_unreachable},
+                                      {11, Error::network_unreachable},
                                       {12, Error::host_unreachable},
                                       {13, Error::host_unreachable}}};
   for (const Row& row : rows) {
