@@ -20,6 +20,7 @@ void Core::send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const w
   const ConnectionOptions& ours = environment_.options(tcb);
   const SeqNum isn = tcp::cookie_isn(config_.secret, tuple, ours.receive_buffer, kept, now);
   tcp::open_passively(tcb, tuple, isn, choose_timestamp_offset(tuple, {}, now), kept, environment_, now);
+  tcb.rcv.wnd = tcp::cookie_window(ours.receive_buffer);
   wire::Segment syn_ack = tcp::make_syn(tcb, environment_, now);
   if (syn_ack.options.timestamps) {
     syn_ack.options.timestamps->value = tcp::cookie_timestamp(kept, syn_ack.options.timestamps->value);
@@ -41,7 +42,10 @@ std::optional<wire::Segment> Core::take_cookie(const FourTuple& tuple, tcp::Opti
 std::optional<std::uint32_t> Core::open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options,
                                                   const wire::Segment& syn, const wire::Segment& ack, Instant now) {
   const auto index = open_passive(tuple, options, syn, now, {.isn = ack.ack - 1});
-  if (index) tcp::complete_by_cookie(slots_[*index].tcb, ack, environment_, now);
+  if (!index) return std::nullopt;
+  tcp::Tcb& tcb = slots_[*index].tcb;
+  tcb.rcv.wnd = tcp::cookie_window(environment_.options(tcb).receive_buffer);
+  tcp::complete_by_cookie(tcb, ack, environment_, now);
   return index;
 }
 

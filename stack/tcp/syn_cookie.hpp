@@ -18,6 +18,7 @@
 // Read next: stack/syn_cookies.cpp, when they are used.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -38,6 +39,12 @@ SeqNum cookie_isn(const Secret& secret, const FourTuple& tuple, std::uint32_t re
                   Instant now);
 /// TSval of that SYN,ACK; `tsval` is what it would be otherwise.
 std::uint32_t cookie_timestamp(const wire::Segment& syn, std::uint32_t tsval);
+
+/// The window of that SYN,ACK. The connection begins with it, so it must not hang on the memory there is at the moment;
+/// text that finds none is sent again.
+inline std::uint32_t cookie_window(std::uint32_t receive_buffer) {
+  return std::min<std::uint32_t>(receive_buffer, 0xffff);
+}
 
 /// The SYN, abridged, whose cookie `ack` brings back; nothing when that is wrong or too old.
 std::optional<wire::Segment> syn_of_cookie(const Secret& secret, const FourTuple& tuple, std::uint32_t receive_buffer,

@@ -252,6 +252,28 @@ TEST_CASE("SYN cookies: an MSS is rounded down to one of eight", "[4987]") {
   CHECK(t.stream().info().peer_mss == kept);
 }
 
+TEST_CASE("SYN cookies: the window that the SYN,ACK told holds, though memory has run low since", "[4987]") {
+  Scenario t{[](Config& config) {
+    config.syn_cookies_from = 0;
+    config.blocks = 16;
+    config.block_size = 1024;
+  }};
+  establish_by_cookie(t);
+  t.between(80, 40'001);
+  t.inject("S  0:0(0) win 65535 <mss 1460>");
+  t.expect("S. 0:0(0) ack 1 win 65535");
+  t.between(80, 40'000);
+  for (int i = 0; i < 4; ++i) {
+    const std::string from = std::to_string(1 + i * 1460);
+    const std::string to = std::to_string(1461 + i * 1460);
+    t.inject("P. " + from + ":" + to + "(1460) ack 1");
+  }
+  t.ignore_sent();
+  t.between(80, 40'001);
+  t.inject("P. 1:11(10) ack 1");
+  t.expect(".  1:1(0) ack 11 win 65525");  // no right edge that moves left (SHLD-14)
+}
+
 TEST_CASE("SYN cookies: text in the SYN is left to be sent again", "[4987]") {
   Scenario t{always};
   t.inject("S  0:100(100) win 65535 <mss 1460>");
