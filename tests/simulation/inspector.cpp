@@ -197,9 +197,16 @@ void Inspector::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload off
   note_offered_window(flow, *segment);
 }
 
+// A retransmitted SYN is the same but for its clock; another one may have its number by chance, or by ill will.
+bool Inspector::offers_the_same(const wire::TcpOptions& a, const wire::TcpOptions& b) {
+  return a.mss == b.mss && a.window_scale == b.window_scale && a.sack_permitted == b.sack_permitted &&
+         a.timestamps.has_value() == b.timestamps.has_value();
+}
+
 void Inspector::hear_syn(Flow& flow, const wire::Segment& segment) {
-  const bool known =
-      std::ranges::any_of(flow.heard_syns(), [&](const HeardSyn& syn) { return syn.isn == segment.seq; });
+  const bool known = std::ranges::any_of(flow.heard_syns(), [&](const HeardSyn& syn) {
+    return syn.isn == segment.seq && offers_the_same(syn.options, segment.options);
+  });
   if (known) return;
   flow.heard[flow.heard_count++ % flow.heard.size()] = {segment.seq, 1, segment.options};
 }

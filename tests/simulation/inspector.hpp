@@ -91,6 +91,7 @@ class Inspector {
   static std::string check_text(const Flow& flow, const wire::Segment& segment);
   [[nodiscard]] std::string check_size(const Flow& flow, const wire::Segment& segment, Offload offload) const;
   void datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload);
+  static bool offers_the_same(const wire::TcpOptions& a, const wire::TcpOptions& b);
   static void hear_syn(Flow& flow, const wire::Segment& segment);
   static void note_offered_window(Flow& flow, const wire::Segment& segment);
 
