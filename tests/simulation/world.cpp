@@ -1,6 +1,7 @@
 #include "tests/simulation/world.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "tests/simulation/failure.hpp"
 
@@ -180,7 +181,7 @@ bool World::excuses(const End& end) const {
     case Error::connection_aborted:
       return other_was_forceful || end.may_be_refused;
     case Error::connection_reset:
-      return other_was_forceful || end.may_be_refused || !plan_.patient || !end.peer;
+      return other_was_forceful || end.may_be_refused || !plan_.patient || !end.peer || lost_cookie(end.tuple);
     default:
       return false;
   }
@@ -190,6 +191,14 @@ bool World::excuses(const End& end) const {
 bool World::turned_away(Ipv4Address host) const {
   const Statistics& statistics = hosts_[host_at(host)]->statistics();
   return statistics.dropped(Drop::tcp_no_resources) + statistics.dropped(Drop::tcp_backlog_full) > 0;
+}
+
+// Whether a host has ignored the acknowledgment of a cookie because its tables were full. What its peer sends next
+// brings no cookie, and is a stray to it.
+bool World::lost_cookie(const FourTuple& tuple) const {
+  return std::ranges::any_of(std::array{tuple.local.address, tuple.remote.address}, [this](Ipv4Address host) {
+    return turned_away(host) && hosts_[host_at(host)]->statistics().syn_cookies_failed > 0;
+  });
 }
 
 void World::judge(const End& end) const {
