@@ -234,7 +234,7 @@ class Planner {
     const std::size_t changes = is_bad ? draw_.pick<std::size_t>({1, 1, 2, 5}) : 0;
     for (std::size_t i = 0; i < changes && at < plan_.trouble; ++i) {
       plan_.cables.push_back({at, from, to, bad_conditions(good, harsh)});
-      at += draw_.between(10ms, plan_.trouble);
+      at += draw_.between(10ms, std::max<Duration>(10ms, plan_.trouble));
     }
     plan_.cables.push_back({is_bad ? plan_.trouble : 0s, from, to, good});
   }
