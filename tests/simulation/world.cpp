@@ -193,11 +193,11 @@ bool World::turned_away(Ipv4Address host) const {
   return statistics.dropped(Drop::tcp_no_resources) + statistics.dropped(Drop::tcp_backlog_full) > 0;
 }
 
-// Whether a host has ignored the acknowledgment of a cookie because its tables were full. What its peer sends next
-// brings no cookie, and is a stray to it.
+// Whether one of the two hosts was sent a segment that should have brought a cookie back and did not. Only the first
+// one behind the SYN brings it: where that was ignored, or another overtook it, the next is a stray.
 bool World::lost_cookie(const FourTuple& tuple) const {
   return std::ranges::any_of(std::array{tuple.local.address, tuple.remote.address}, [this](Ipv4Address host) {
-    return turned_away(host) && hosts_[host_at(host)]->statistics().syn_cookies_failed > 0;
+    return hosts_[host_at(host)]->statistics().syn_cookies_failed > 0;
   });
 }
 
