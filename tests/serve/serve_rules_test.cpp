@@ -46,6 +46,13 @@ bool echoes(const Connection& connection) {
   return done.received == 1 && done.error == 0;
 }
 
+int error_of(const Connection& connection) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  REQUIRE(::getsockopt(connection.socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0);
+  return error;
+}
+
 TEST_CASE("serve: unreachable is an ICMP error that the client's connect returns", "[serve]") {
   if (const auto reason = no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
   ServedCommand serve({"--fallback", "1=unreachable", "--fallback", "2=unreachable:net", "--fallback",
@@ -157,6 +164,23 @@ TEST_CASE("serve: a rule's limits reset who is too many, and no others", "[serve
   ::shutdown(first.socket.get(), SHUT_WR);
   CHECK(hear(first).empty());
   CHECK(echoes(connect_to({served_address, 7})));
+  CHECK(serve.end() == 0);
+}
+
+TEST_CASE("serve: a rule says what becomes of who is too many", "[serve]") {
+  if (const auto reason = no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  ServedCommand serve({"--fallback", "7=echo,max=1,over=drop", "--fallback", "8=delay:60000:echo,max=1,over=oldest"});
+  const Connection served = connect_to({served_address, 7});
+  CHECK(echoes(served));
+  constexpr Duration moment = 50ms;  // a refusal comes at once
+  CHECK(connect_to({served_address, 7}, moment).error == ETIMEDOUT);
+  CHECK(echoes(served));
+
+  const Connection oldest = connect_to({served_address, 8}, moment);
+  CHECK(oldest.error == ETIMEDOUT);
+  CHECK(connect_to({served_address, 8}, moment).error == ETIMEDOUT);
+  CHECK(wait_readable(oldest.socket, 10s));
+  CHECK(error_of(oldest) == ECONNREFUSED);
   CHECK(serve.end() == 0);
 }
 

@@ -105,21 +105,28 @@ TEST_CASE("A rule may wait before it acts", "[serve]") {
 
 TEST_CASE("A rule's limits stand behind its action, in any order", "[serve]") {
   const auto both = parse_fallback_rule("8000-8999,22=echo,max=100,per-source=5").value();
-  CHECK(both.limits == RuleLimits{100, 5});
+  CHECK(both.limits == RuleLimits{100, 5, {}});
   CHECK(both.action == Action{Handler::echo});
   CHECK(both.ports.contains(22));
-  CHECK(parse_fallback_rule("*=log,per-source=5,max=100").value().limits == RuleLimits{100, 5});
-  CHECK(parse_fallback_rule("*=log,per-source=5").value().limits == RuleLimits{std::nullopt, 5});
-  CHECK(parse_fallback_rule("*=proxy:a:80,max=1").value().limits == RuleLimits{1, std::nullopt});
-  CHECK(parse_fallback_rule("*=delay:5:drop,max=1").value().limits == RuleLimits{1, std::nullopt});
+  CHECK(parse_fallback_rule("*=log,per-source=5,max=100").value().limits == RuleLimits{100, 5, {}});
+  CHECK(parse_fallback_rule("*=log,per-source=5").value().limits == RuleLimits{{}, 5, {}});
+  CHECK(parse_fallback_rule("*=proxy:a:80,max=1").value().limits == RuleLimits{1, {}, {}});
+  CHECK(parse_fallback_rule("*=delay:5:drop,max=1").value().limits == RuleLimits{1, {}, {}});
   CHECK(parse_fallback_rule("*=echo").value().limits == RuleLimits{});
+  CHECK(parse_fallback_rule("*=echo,over=drop,max=2").value().limits == RuleLimits{2, {}, OverLimit::drop});
+  CHECK(parse_fallback_rule("*=echo,max=2,over=oldest").value().limits == RuleLimits{2, {}, OverLimit::shed_oldest});
+  CHECK(parse_fallback_rule("*=echo,per-source=3,over=reset").value().limits == RuleLimits{{}, 3, OverLimit::reset});
 }
 
 TEST_CASE("A bad limit names the thing and the cure", "[serve]") {
   CHECK(mentions(error_of_fallback("*=echo,max=0"), "'max=0': a limit is a number of flows, at least 1"));
   CHECK(mentions(error_of_fallback("*=echo,max="), "'max=': a limit"));
   CHECK(mentions(error_of_fallback("*=echo,max=1,max=2"), "that limit is given twice"));
-  CHECK(mentions(error_of_fallback("*=echo,mx=1"), "limits are max=N and per-source=N"));
+  CHECK(mentions(error_of_fallback("*=echo,mx=1"), "limits are max=N, per-source=N and over=reset|drop|oldest"));
+  CHECK(mentions(error_of_fallback("*=echo,max=1,over=shed"),
+                 "'over=shed': there are over=reset, over=drop and over=oldest"));
+  CHECK(mentions(error_of_fallback("*=echo,over=drop,max=1,over=drop"), "'over=drop': that limit is given twice"));
+  CHECK(mentions(error_of_fallback("*=echo,over=drop"), "give max=N or per-source=N with it"));
   CHECK(mentions(error_of_fallback("*=reject,max=1"), "'reject' serves none"));
   CHECK(mentions(error_of_listen("80=http,max=1"), "'http,max=1' is for --fallback"));
 }

@@ -30,6 +30,9 @@ constexpr std::array<Named<Refusal>, 7> refusals{
      {"unreachable:port", unreachable_by(wire::UnreachableCode::port)},
      {"unreachable:admin", unreachable_by(wire::UnreachableCode::admin_prohibited)}}};
 
+constexpr std::array<Named<OverLimit>, 3> over_limits{
+    {{"reset", OverLimit::reset}, {"drop", OverLimit::drop}, {"oldest", OverLimit::shed_oldest}}};
+
 constexpr std::string_view handler_list = "echo, discard, chargen, http, log, banner:TEXT";
 constexpr std::string_view verdict_list =
     "decline, reject, drop, unreachable[:net|host|port|admin], delay:MS:ACTION, proxy:HOST:PORT";
@@ -150,21 +153,37 @@ std::size_t last_comma(std::string_view text) {
   return std::string_view::npos;
 }
 
-/// Takes ",max=N" and ",per-source=N" off the end of an action.
+/// What "max=N", "per-source=N" or "over=POLICY" says; false when it is none of them.
+Parsed<bool> take_limit(RuleLimits& limits, std::string_view text) {
+  std::string_view value = text;
+  const bool over = take_prefix(value, "over=");
+  const bool max = !over && take_prefix(value, "max=");
+  if (!over && !max && !take_prefix(value, "per-source=")) return false;
+  auto& number = max ? limits.max : limits.per_source;
+  if (over ? limits.over.has_value() : number.has_value())
+    return std::unexpected(quoted(text) + ": that limit is given twice");
+  if (!over) {
+    number = parse_number(value, 1'000'000'000);
+    if (!number) return std::unexpected(quoted(text) + ": a limit is a number of flows, at least 1");
+    return true;
+  }
+  const auto* policy = find_name(over_limits, value);
+  if (policy == nullptr) return std::unexpected(quoted(text) + ": there are over=reset, over=drop and over=oldest");
+  limits.over = policy->value;
+  return true;
+}
+
+/// Takes the limits off the end of an action.
 Parsed<RuleLimits> take_limits(std::string_view& action) {
   RuleLimits limits;
   for (auto comma = last_comma(action); comma != std::string_view::npos; comma = last_comma(action)) {
-    std::string_view value = action.substr(comma + 1);
-    std::optional<std::uint32_t>* limit = nullptr;
-    if (take_prefix(value, "max=")) limit = &limits.max;
-    if (take_prefix(value, "per-source=")) limit = &limits.per_source;
-    if (limit == nullptr) break;
-    if (*limit) return std::unexpected(quoted(action.substr(comma + 1)) + ": that limit is given twice");
-    *limit = parse_number(value, 1'000'000'000);
-    if (!*limit)
-      return std::unexpected(quoted(action.substr(comma + 1)) + ": a limit is a number of flows, at least 1");
+    const auto taken = take_limit(limits, action.substr(comma + 1));
+    if (!taken) return std::unexpected(taken.error());
+    if (!*taken) break;
     action = action.substr(0, comma);
   }
+  if (limits.over && !limits.max && !limits.per_source)
+    return std::unexpected("over= says what becomes of flows over a limit; give max=N or per-source=N with it");
   return limits;
 }
 
@@ -202,7 +221,8 @@ Parsed<Action> parse_action(std::string_view text) {
   if (take_prefix(text, proxy_prefix)) return parse_proxy(text);
   std::string message = "there is no action " + quoted(text) + "; there are " + std::string(handler_list) + ", " +
                         std::string(verdict_list);
-  if (text.find(',') != std::string_view::npos) message += "; limits are max=N and per-source=N";
+  if (text.find(',') != std::string_view::npos)
+    message += "; limits are max=N, per-source=N and over=reset|drop|oldest";
   return std::unexpected(message);
 }
 

@@ -1,7 +1,7 @@
 // The rules of `backstop serve` as values: which port is listened on, and what happens to flows nobody listens for.
 //
 //   --listen   PORT=HANDLER             80=http
-//   --fallback PORTS=ACTION[,LIMITS]    8000-8999,22=proxy:127.0.0.1:{port},max=100,per-source=5
+//   --fallback PORTS=ACTION[,LIMITS]    8000-8999,22=proxy:127.0.0.1:{port},max=100,per-source=5,over=drop
 //
 // Pure: nothing here touches the system, so every error is found before anything is made.
 // Read next: rules_file.hpp, many of them in a file; options.hpp, which holds the rules of one run.
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "fallback/decision.hpp"
+#include "fallback/limits.hpp"
 #include "stack/wire/address.hpp"
 
 namespace backstop::tools {
@@ -91,6 +92,7 @@ struct ListenRule {
 struct RuleLimits {
   std::optional<std::uint32_t> max;
   std::optional<std::uint32_t> per_source;
+  std::optional<OverLimit> over;  ///< what becomes of more; reset unless given
 
   friend bool operator==(const RuleLimits&, const RuleLimits&) = default;
 };

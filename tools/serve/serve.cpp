@@ -28,7 +28,7 @@ constexpr const char* rules_help = R"(Rules:
       http         a page that shows the connection's own state
       banner:TEXT  send TEXT and close; \n, \r, \t, \0, \\, \, and \xHH in it are what they are in C
       log          record who came and what they said first, and close
-  --fallback PORTS=ACTION[,max=N][,per-source=N]
+  --fallback PORTS=ACTION[,max=N][,per-source=N][,over=POLICY]
       PORTS is a port, a range, a list of both, or * for all. The rules are asked in the order given, for flows that no
       listener takes; a flow that none claims is reset, as if nobody were there.
       HANDLER          accept the flow, and serve it with one of the handlers above
@@ -38,8 +38,10 @@ constexpr const char* rules_help = R"(Rules:
       unreachable      answer with ICMP: port unreachable; also unreachable:net, :host, :port and :admin
       proxy:HOST:PORT  dial HOST, and accept when that succeeds; {port} as PORT stands for the port asked for
       delay:MS:ACTION  hold the flow for MS milliseconds, and then one of the above
-      max=N            at most N flows of this rule at a time, those held counted; more are reset
+      max=N            at most N flows of this rule at a time, those held counted
       per-source=N     at most N of one source address
+      over=POLICY      what becomes of more: reset (the default), drop, or oldest: the oldest that is still held, or
+                       in its handshake, is reset in its favour
   --rules FILE
       A rule a line, in the same words; they come after those of the command line. # begins a comment.
           listen 80=http

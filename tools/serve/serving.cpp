@@ -133,8 +133,9 @@ Task Serving::serve(const Service& service, Stream stream, const std::string& ru
 
 FallbackHandle Serving::register_rule(const FallbackRule& rule) {
   HandlerOptions options;
-  options.limit.max = rule.limits.max.value_or(unlimited);
-  options.per_source.max = rule.limits.per_source.value_or(unlimited);
+  const OverLimit over = rule.limits.over.value_or(OverLimit::reset);
+  options.limit = {rule.limits.max.value_or(unlimited), over};
+  options.per_source = {rule.limits.per_source.value_or(unlimited), over};
   return fallback_.register_handler([this, &rule](Consultation& about) { return decide(rule, about); }, options);
 }
 
