@@ -97,11 +97,13 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
   }
 }
 
-// MUST-26: only when nothing is outstanding and nothing was heard for the interval. The user timeout, counted from the
-// first probe, ends it too.
+// MUST-26: only when nothing is outstanding and nothing was heard for the interval. Text that waits for a window is
+// watched already: its probes find out as much, and end at the user timeout. That, counted from the first probe, ends
+// this too.
 void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
   const ConnectionOptions& options = env.options(tcb);
-  if (now < after(tcb.heard_at, options.keep_alive_idle) || tcb.outstanding() > 0) return watch_idle(tcb, env, now);
+  const bool is_watched = tcb.outstanding() > 0 || tcb.unsent() > 0;
+  if (is_watched || now < after(tcb.heard_at, options.keep_alive_idle)) return watch_idle(tcb, env, now);
   const Duration waited = tcb.keep_alive_probes * options.keep_alive_interval;
   const bool probes_used_up = tcb.keep_alive_probes >= options.keep_alive_probes;
   if (probes_used_up || waited >= options.user_timeout) return fail(tcb, env, Error::user_timeout);

@@ -72,6 +72,21 @@ TEST_CASE("keep-alive: no probe while text is outstanding", "[3.8.4][MUST-26]") 
   for (int timeout = 0; timeout < 5; ++timeout) t.expect_after(200ms * (1 << timeout), "P. 1:11(10) ack 1");
 }
 
+TEST_CASE("keep-alive: no probe beside those of a closed window, which have the user timeout", "[3.8.4][3.8.6.1]") {
+  Scenario t{[](Config& config) {
+    config.tcp.keep_alive = true;
+    config.tcp.keep_alive_idle = 1s;
+    config.tcp.keep_alive_interval = 1s;
+    config.tcp.keep_alive_probes = 2;
+  }};
+  t.establish();
+  t.inject(".  1:1(0) ack 1 win 0");
+  t.write(10);
+  for (int timeout = 0; timeout < 6; ++timeout) t.expect_after(200ms * (1 << timeout), ".  0:0(0) ack 1");
+  t.inject(".  1:1(0) ack 1 win 65535");
+  t.expect("P. 1:11(10) ack 1");
+}
+
 TEST_CASE("keep-alive: we answer the peer's probes, with and without an octet of old text", "[3.8.4][MAY-6]") {
   Scenario t;
   t.establish();
