@@ -76,9 +76,14 @@ void Host::accept_all(OpenService& service, Instant now) {
   while (auto stream = service.listener.accept()) {
     End& end = ends_.add({stream->local(), stream->remote()}, false);
     end.may_be_refused = service.plan->comes_and_goes;
-    inspector_.expect_text(end.tuple, end.id);
+    expect_text_of(end);
     take_in(std::move(*stream), end, service.plan->manner, now, {});
   }
+}
+
+void Host::expect_text_of(End& accepted) {
+  accepted.may_be_again = statistics().syn_cookies_taken > 0;
+  inspector_.expect_text(accepted.tuple, accepted.id);
 }
 
 void Host::take_in(Stream stream, End& end, const Manner& manner, Instant now, Ended ended) {
@@ -135,17 +140,18 @@ FallbackDecision Host::decide(Consultation& about) {
 Task Host::serve_unclaimed(Stream stream) {
   End& end = ends_.add({stream.local(), stream.remote()}, false);
   end.may_be_refused = true;
-  inspector_.expect_text(end.tuple, end.id);
+  expect_text_of(end);
   take_in(std::move(stream), end, plan_.fallback->manner, executor_->now(), {});
   co_return;
 }
 
-// Every SYN that the manager saw has exactly one outcome, at any time.
+// Every SYN that the manager saw, and every cookie that came back to it, has exactly one outcome, at any time.
 void Host::check_outcomes() const {
   const FallbackCounters& counters = fallback_->counters();
   std::uint64_t outcomes = counters.absorbed + counters.repeated + fallback_->gauges().pending;
   for (const std::uint64_t verdicts : counters.verdicts) outcomes += verdicts;
-  if (outcomes != counters.syns) throw Failure("the outcomes of flows do not add up to the SYNs seen");
+  if (outcomes != counters.syns + counters.cookies)
+    throw Failure("the outcomes of flows do not add up to the SYNs seen");
 }
 
 // Turns ---------------------------------------------------------------------------------------------------------------
@@ -179,7 +185,9 @@ void Host::receive_all(Instant now) {
     const Arrived packet = std::move(inbox_.front());
     inbox_.pop_front();
     inspector_.received(packet.bytes, packet.offload, now);
+    const std::uint64_t cookies = statistics().syn_cookies_taken;
     stack_.receive({packet.bytes, packet.offload}, now);
+    if (statistics().syn_cookies_taken > cookies) inspector_.cookie_taken(packet.bytes);
   }
 }
 

@@ -79,6 +79,7 @@ class Host : private Executor::Observer {
   void open(OpenService& service);
   void close(OpenService& service);
   void accept_all(OpenService& service, Instant now);
+  void expect_text_of(End& accepted);
   void take_in(Stream stream, End& end, const Manner& manner, Instant now, Ended ended);
   void let_act(std::uint64_t guest, Instant now);
   void receive_all(Instant now);

@@ -1,6 +1,7 @@
 #include "tests/simulation/inspector.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "stack/wire/icmp.hpp"
 #include "tests/support/packets.hpp"
@@ -55,7 +56,8 @@ std::string Inspector::check_segment(const wire::Ipv4Header& ip, const wire::Seg
   if (!segment.syn() && !segment.has_ack()) return "a segment without ACK";
   if (segment.has_ack() && segment.length() == 0) ++counts_.bare_acks;
   Flow& flow = flows_[{{ip.source, segment.source_port}, {ip.destination, segment.destination_port}}];
-  if (segment.syn() && (!flow.open || segment.seq != flow.iss)) begin(flow, segment);
+  if (segment.syn() && (!flow.open || segment.seq != flow.iss || is_cookie_again(flow, segment))) begin(flow, segment);
+  if (!segment.syn()) return_to_cookie(flow, segment);
   if (!flow.open) return "a segment of a connection that never sent a SYN";
   std::string wrong = learn_peer(flow, segment);
   if (wrong.empty()) wrong = check_options(flow, segment);
@@ -66,17 +68,38 @@ std::string Inspector::check_segment(const wire::Ipv4Header& ip, const wire::Seg
   return wrong;
 }
 
+// A SYN that comes late, when the connection it made is over, is answered like any other. The number in a cookie is the
+// same as before then.
+bool Inspector::is_cookie_again(Flow& flow, const wire::Segment& syn) {
+  return std::exchange(flow.heard_syn, false) && syn.has_ack() && flow.ack && syn.ack < *flow.ack;
+}
+
+// A cookie is good although another SYN was answered since: whoever brings it back makes the connection.
+void Inspector::return_to_cookie(Flow& flow, const wire::Segment& segment) {
+  if (segment.seq - flow.iss <= flow.reach) return;
+  const auto earlier = std::ranges::find(flow.answers, segment.seq - 1, &wire::Segment::seq);
+  if (earlier == flow.answers.end() || !earlier->has_ack()) return;
+  begin(flow, wire::Segment{*earlier});
+  flow.reach = 1;
+}
+
 void Inspector::begin(Flow& flow, const wire::Segment& syn) {
+  auto answers = flow.answers;
+  if (flow.open) answers[flow.answer_count % answers.size()] = flow.syn;
+  const std::size_t answer_count = flow.answer_count + 1;
   const auto heard = flow.heard;
   const std::size_t count = flow.heard_count;
   const auto end = syn.has_ack() ? std::nullopt : flow.end;
   flow = Flow{};
   flow.heard = heard;
   flow.heard_count = count;
+  flow.answers = answers;
+  flow.answer_count = answer_count;
   flow.end = end;
   flow.open = true;
   flow.iss = syn.seq;
-  flow.syn_options = syn.options;
+  flow.syn = syn;
+  flow.syn.text = {};
 }
 
 // The first acknowledgment says which of the SYNs that arrived the connection was made with: the latest that fits.
@@ -96,11 +119,11 @@ std::string Inspector::check_options(const Flow& flow, const wire::Segment& segm
   const wire::TcpOptions& options = segment.options;
   if (segment.syn()) return options.sack.empty() ? std::string{} : "SACK blocks in a SYN";
   if (options.mss || options.window_scale || options.sack_permitted) return "an option that belongs to SYN (MUST-65)";
-  if (flow.syn_options.timestamps && flow.peer.options.timestamps && !options.timestamps) {
+  if (flow.syn.options.timestamps && flow.peer.options.timestamps && !options.timestamps) {
     return "no timestamps, though both SYNs had them";
   }
   if (options.sack.empty()) return {};
-  if (!flow.peer.options.sack_permitted || !flow.syn_options.sack_permitted) return "SACK that was not agreed on";
+  if (!flow.peer.options.sack_permitted || !flow.syn.options.sack_permitted) return "SACK that was not agreed on";
   for (const wire::SackBlock& block : options.sack) {
     if (!(block.left < block.right)) return "an empty SACK block";
     // What lies before SEG.ACK reports a duplicate (RFC 2883), perhaps one of an earlier connection.
@@ -121,7 +144,7 @@ std::string Inspector::check_acknowledgment(Flow& flow, const wire::Segment& seg
   if (flow.ack && segment.ack < *flow.ack) return "an acknowledgment that goes back";
   flow.ack = segment.ack;
   // Scaling rounds the window down, which may take back less than one unit (RFC 7323 section 2.4).
-  const std::uint32_t shift = shift_of(flow.syn_options, flow.peer.options, segment);
+  const std::uint32_t shift = shift_of(flow.syn.options, flow.peer.options, segment);
   const SeqNum edge = segment.ack + (std::uint32_t{segment.window} << shift);
   if (flow.right_edge && edge + ((1u << shift) - 1) < *flow.right_edge) {
     return "a right edge of the window that moves left (SHLD-14)";
@@ -182,6 +205,18 @@ void Inspector::received(Bytes packet, Offload offload, Instant now) {
   if (whole && *whole) datagram_arrives(**whole, {});
 }
 
+void Inspector::cookie_taken(Bytes packet) {
+  const auto datagram = wire::parse_ipv4(packet);
+  if (!datagram || datagram->payload.size() < 4) return;
+  const Endpoint local{datagram->header.destination, wire::load16(datagram->payload, 2)};
+  Flow& flow = flows_[{local, {datagram->header.source, wire::load16(datagram->payload, 0)}}];
+  flow.ack.reset();
+  flow.right_edge.reset();
+  flow.timestamp.reset();
+  flow.fin.reset();
+  flow.peer_known = false;
+}
+
 void Inspector::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload) {
   const auto segment = wire::parse_segment(datagram, offload);
   if (!segment || segment->rst()) return;
@@ -204,6 +239,7 @@ bool Inspector::offers_the_same(const wire::TcpOptions& a, const wire::TcpOption
 }
 
 void Inspector::hear_syn(Flow& flow, const wire::Segment& segment) {
+  flow.heard_syn = true;
   const bool known = std::ranges::any_of(flow.heard_syns(), [&](const HeardSyn& syn) {
     return syn.isn == segment.seq && offers_the_same(syn.options, segment.options);
   });
@@ -216,10 +252,10 @@ void Inspector::note_offered_window(Flow& flow, const wire::Segment& segment) {
   if (!segment.has_ack() || !flow.open || segment.ack - flow.iss > flow.reach) return;
   std::uint32_t shift = 0;
   if (flow.peer_known) {
-    shift = shift_of(flow.peer.options, flow.syn_options, segment);
+    shift = shift_of(flow.peer.options, flow.syn.options, segment);
   } else {
     for (const HeardSyn& syn : flow.heard_syns())
-      shift = std::max(shift, shift_of(syn.options, flow.syn_options, segment));
+      shift = std::max(shift, shift_of(syn.options, flow.syn.options, segment));
   }
   const SeqNum edge = segment.ack + (std::uint32_t{segment.window} << shift);
   flow.peer_right_edge = flow.peer_right_edge ? max(*flow.peer_right_edge, edge) : edge;

@@ -41,6 +41,8 @@ class Inspector {
   void received(Bytes packet, Offload offload, Instant now);
   /// From now on text of this connection must be that of `end`.
   void expect_text(const FourTuple& tuple, EndId end) { flows_[tuple].end = end; }
+  /// This packet, the last received, brought a cookie: it begins a connection, perhaps not for the first time.
+  void cookie_taken(Bytes packet);
 
   struct Counts {
     std::uint64_t packets = 0;
@@ -62,7 +64,9 @@ class Inspector {
     // What we sent in the present life of the connection, which began with a SYN of a new number.
     bool open = false;
     SeqNum iss;
-    wire::TcpOptions syn_options;
+    wire::Segment syn;
+    std::array<wire::Segment, 4> answers;  ///< SYNs that we sent before
+    std::size_t answer_count = 0;
     std::uint32_t reach = 0;           ///< SND.NXT - ISS, the largest
     std::optional<std::uint32_t> fin;  ///< offset of our FIN from ISS
     std::optional<SeqNum> ack;
@@ -76,6 +80,7 @@ class Inspector {
     std::optional<SeqNum> peer_right_edge;  ///< the largest that arrived
     std::array<HeardSyn, 4> heard;
     std::size_t heard_count = 0;
+    bool heard_syn = false;  ///< since we sent the last
 
     [[nodiscard]] std::span<HeardSyn> heard_syns() {
       return std::span{heard}.first(std::min(heard_count, heard.size()));
@@ -83,6 +88,8 @@ class Inspector {
   };
 
   std::string check_segment(const wire::Ipv4Header& ip, const wire::Segment& segment, Offload offload);
+  static bool is_cookie_again(Flow& flow, const wire::Segment& syn);
+  static void return_to_cookie(Flow& flow, const wire::Segment& segment);
   static void begin(Flow& flow, const wire::Segment& syn);
   static std::string learn_peer(Flow& flow, const wire::Segment& segment);
   static std::string check_options(const Flow& flow, const wire::Segment& segment);

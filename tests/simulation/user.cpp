@@ -63,7 +63,12 @@ std::string Ends::introduce(End& reader, EndId writer) {
   if (other.tuple.local != reader.tuple.remote || other.tuple.remote != reader.tuple.local) {
     return "the stream of another connection: " + simulation::name(other.tuple);
   }
-  if (other.peer && *other.peer != reader.id) return "a stream that somebody else reads already";
+  if (other.peer && *other.peer != reader.id) {
+    if (!reader.may_be_again || !ends_[*other.peer].over) return "a stream that somebody else reads already";
+    reader.may_be_refused = true;
+    reader.peer = writer;
+    return {};
+  }
   other.peer = reader.id;
   reader.peer = writer;
   return {};

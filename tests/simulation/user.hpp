@@ -20,6 +20,8 @@ struct End {
   FourTuple tuple;
   bool active = false;
   bool may_be_refused = false;
+  /// Made by a SYN cookie, perhaps: who keeps nothing of a SYN cannot tell that a late segment's connection is over.
+  bool may_be_again = false;
   std::uint64_t written = 0;  ///< octets that the stack took
   std::uint64_t read = 0;
   bool closed_sending = false;

@@ -181,7 +181,7 @@ bool World::excuses(const End& end) const {
     case Error::connection_aborted:
       return other_was_forceful || end.may_be_refused;
     case Error::connection_reset:
-      return other_was_forceful || end.may_be_refused || !plan_.patient || !end.peer || lost_cookie(end.tuple);
+      return other_was_forceful || end.may_be_refused || !plan_.patient || !end.peer || sent_cookies(end.tuple);
     default:
       return false;
   }
@@ -193,11 +193,11 @@ bool World::turned_away(Ipv4Address host) const {
   return statistics.dropped(Drop::tcp_no_resources) + statistics.dropped(Drop::tcp_backlog_full) > 0;
 }
 
-// Whether one of the two hosts was sent a segment that should have brought a cookie back and did not. Only the first
-// one behind the SYN brings it: where that was ignored, or another overtook it, the next is a stray.
-bool World::lost_cookie(const FourTuple& tuple) const {
+// Whether one of the two hosts answered SYNs with cookies. It keeps nothing of them: where the first segment behind the
+// SYN was lost, or overtaken, or came when the SYN had been answered once more, what follows is a stray's.
+bool World::sent_cookies(const FourTuple& tuple) const {
   return std::ranges::any_of(std::array{tuple.local.address, tuple.remote.address}, [this](Ipv4Address host) {
-    return hosts_[host_at(host)]->statistics().syn_cookies_failed > 0;
+    return hosts_[host_at(host)]->statistics().syn_cookies_sent > 0;
   });
 }
 

@@ -64,7 +64,7 @@ class World final : public Surroundings {
   void judge(const End& end) const;
   [[nodiscard]] bool excuses(const End& end) const;
   [[nodiscard]] bool turned_away(Ipv4Address host) const;
-  [[nodiscard]] bool lost_cookie(const FourTuple& tuple) const;
+  [[nodiscard]] bool sent_cookies(const FourTuple& tuple) const;
   [[nodiscard]] std::size_t host_at(Ipv4Address address) const;
   Cable& cable(std::size_t from, std::size_t to) { return cables_[from * hosts_.size() + to]; }
 
