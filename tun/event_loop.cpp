@@ -98,17 +98,29 @@ void EventLoop::run() {
 }
 
 // Every turn moves one burst of packets, calls what has been posted by then, and asks epoll: neither a flood of packets
-// nor one of posts keeps the others waiting.
+// nor one of posts keeps the others waiting. Where more packets are likely no system call need tell of them, and epoll
+// is asked every so many turns only.
 void EventLoop::turn() {
+  constexpr int most_turns_without_look = 8;
   call_posted();
-  call_due(now());
-  move_packets();
-  wait_and_dispatch();
+  const Instant time = now();
+  call_due(time);
+  move_packets(time);
+  const bool busy = more_packets_are_likely(time);
+  if (busy && ++turns_without_look_ < most_turns_without_look) return;
+  turns_without_look_ = 0;
+  wait_and_dispatch(!busy);
+}
+
+bool EventLoop::more_packets_are_likely(Instant time) const {
+  return burst_.is_stream() || time - last_packet_ < busy_poll_;
 }
 
 void EventLoop::BurstSize::took(int taken) {
-  if (taken < size_) {
-    size_ = std::max(taken, 1);
+  was_full_ = taken == size_;
+  if (taken == 0) return;
+  if (!was_full_) {
+    size_ = taken;
     full_in_a_row_ = 0;
     return;
   }
@@ -119,13 +131,18 @@ void EventLoop::BurstSize::took(int taken) {
   full_in_a_row_ = 0;
 }
 
-void EventLoop::move_packets() {
-  const Instant time = now();
+void EventLoop::receive_packets(Instant time) {
   if (device_.fd() < 0) {
     receive_burst(stack_, device_, time);  // Nothing would tell us of packets that we left there.
-  } else {
-    burst_.took(receive_up_to(burst_.next(), stack_, device_, time));
+    return;
   }
+  const int taken = receive_up_to(burst_.next(), stack_, device_, time);
+  burst_.took(taken);
+  if (taken > 0) last_packet_ = time;
+}
+
+void EventLoop::move_packets(Instant time) {
+  receive_packets(time);
   // Deadlines act while the stack sends. What the hook says to that goes out in the second pass, which meets no more of
   // them: it is the same time still.
   for (int pass = 0; pass < 2; ++pass) {
@@ -164,9 +181,9 @@ Instant EventLoop::next_deadline() {
   return next;
 }
 
-void EventLoop::wait_and_dispatch() {
+void EventLoop::wait_and_dispatch(bool may_sleep) {
   std::optional<Duration> timeout;
-  if (const Instant next = next_deadline(); next != never) {
+  if (const Instant next = may_sleep ? next_deadline() : immediately; next != never) {
     const Instant time = now();
     timeout = next <= time ? Duration::zero() : next - time;
   }

@@ -98,6 +98,10 @@ class EventLoop {
     });
   }
 
+  /// How long to ask the device in vain, again and again, before sleeping. It costs a processor, and saves the time
+  /// that waking up takes. Zero, as it is at first: sleep at once.
+  void busy_poll(Duration time) { busy_poll_ = time; }
+
   /// Drives the stack until stop(). Throws what the device and the callbacks throw.
   void run();
   /// Makes run() return after what it is at; when nobody is in run(), the next one returns at once. Any thread.
@@ -124,17 +128,22 @@ class EventLoop {
    public:
     [[nodiscard]] int next() const { return size_; }
     void took(int taken);
+    /// Whether there was as much as was asked for lately: more than a request and its answer.
+    [[nodiscard]] bool is_stream() const { return was_full_ && size_ > 1; }
 
    private:
     int size_ = 1;
     int full_in_a_row_ = 0;
+    bool was_full_ = false;
   };
 
   void turn();
-  void move_packets();
+  void move_packets(Instant time);
+  void receive_packets(Instant time);
   void call_posted();
   void call_due(Instant now);
-  void wait_and_dispatch();
+  [[nodiscard]] bool more_packets_are_likely(Instant time) const;
+  void wait_and_dispatch(bool may_sleep);
   void dispatch(std::uint64_t token, std::uint32_t events);
   [[nodiscard]] Instant next_deadline();
   void wake();
@@ -143,6 +152,9 @@ class EventLoop {
   Stack& stack_;
   Device& device_;
   BurstSize burst_;
+  Duration busy_poll_{};
+  Instant last_packet_{};
+  int turns_without_look_ = 0;  ///< at the other descriptors
   Hook hook_;
   std::optional<Instant> hook_deadline_;
   FileDescriptor epoll_;

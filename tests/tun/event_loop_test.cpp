@@ -349,6 +349,65 @@ TEST_CASE("Event loop: a flood of packets starves neither posts, timers nor watc
   CHECK(stack.statistics().packets_received >= 100);
 }
 
+/// A device that tells nobody what it has: a packet at once, and one more for every hundred times that it is asked.
+class Silent final : public Device {
+ public:
+  std::optional<InboundPacket> receive() override {
+    if (asked_++ % every != 0) return std::nullopt;
+    return InboundPacket{packet_, {}};
+  }
+  void send(const OutboundPacket&) override {}
+  [[nodiscard]] int fd() const override { return never_.fd.get(); }
+  [[nodiscard]] std::uint16_t mtu() const override { return 1500; }
+
+ private:
+  static constexpr int every = 100;
+  int asked_ = 0;
+  std::vector<std::byte> packet_ = TestPacket(1000).flat();
+  Bell never_;
+};
+
+TEST_CASE("Event loop: busy polling asks the device without being told, and still turns to the others") {
+  Silent silent;
+  Stack stack(small_config(left_address));
+  EventLoop loop(stack, silent);
+  loop.busy_poll(1h);
+  const Bell bell;
+  bell.ring();
+  int watched = 0;
+  bool fired = false;
+  const Watch watch = loop.watch(bell.fd.get(), EPOLLIN, [&](std::uint32_t) {
+    ++watched;
+    if (fired && stack.statistics().packets_received >= 5) loop.stop();
+  });
+  const Timer timer = loop.call_after(1ms, [&] { fired = true; });
+  bool timed_out = false;
+  const Timer watchdog = loop.call_after(20s, [&] {
+    timed_out = true;
+    loop.stop();
+  });
+  loop.run();
+  CHECK_FALSE(timed_out);
+  CHECK(watched > 0);
+  CHECK(stack.statistics().packets_received >= 5);
+}
+
+TEST_CASE("Event loop: after its time busy polling ends, and the loop sleeps") {
+  Silent silent;
+  Stack stack(small_config(left_address));
+  EventLoop loop(stack, silent);
+  loop.busy_poll(1us);
+  int turns = 0;
+  loop.on_turn([&](Instant) -> std::optional<Instant> {
+    ++turns;
+    return std::nullopt;
+  });
+  const Timer end = loop.call_after(30ms, [&] { loop.stop(); });
+  loop.run();
+  CHECK(stack.statistics().packets_received == 1);
+  CHECK(turns < 40);
+}
+
 TEST_CASE("Event loop: signals become calls, and get their old meaning back") {
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
