@@ -87,6 +87,7 @@ void PcapWriter::write_record(Bytes front, std::span<const Bytes> text, bool che
   if (checksum_partial) finish_checksum(headers, packet.subspan(1));
   std::size_t size = 0;
   for (Bytes piece : packet) size += piece.size();
+  const std::lock_guard lock(mutex_);
   record = record_header(clock_(), size);
   write_all(pieces);
 }

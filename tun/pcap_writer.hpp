@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "tun/device.hpp"
@@ -12,7 +13,7 @@
 
 namespace backstop::tun {
 
-/// A capture file.
+/// A capture file. Any thread may write to it.
 class PcapWriter {
  public:
   /// Nanoseconds since 1970.
@@ -34,6 +35,7 @@ class PcapWriter {
 
   std::string path_;
   WallClock clock_;
+  std::mutex mutex_;     ///< one packet at a time, in the order of their times
   FileDescriptor file_;  ///< empty for standard output
 };
 

@@ -29,6 +29,10 @@ constexpr unsigned inbound_offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
 // Why: it puts the packet behind a virtio_net_hdr at an offset where its 32-bit fields are aligned.
 constexpr std::size_t buffer_front = 16;
 
+std::unique_ptr<std::byte[]> new_buffer() {
+  return std::make_unique_for_overwrite<std::byte[]>(buffer_front + wire::max_datagram_size);
+}
+
 FileDescriptor open_control() {
   FileDescriptor fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
   if (fd) return fd;
@@ -36,14 +40,17 @@ FileDescriptor open_control() {
   throw_errno("open /dev/net/tun", missing ? "is the tun module loaded?" : "run as root or with CAP_NET_ADMIN");
 }
 
-const char* attach_hint(int error) {
+const char* attach_hint(int error, bool several_queues) {
   switch (error) {
     case EPERM:
       return "run as root or with CAP_NET_ADMIN";
     case EBUSY:
       return "another process is attached";
+    case E2BIG:
+      return "a device has at most 256 queues";
     case EINVAL:
-      return "there is a device of that name that is not a TUN device with one queue";
+      return several_queues ? "there is a device of that name that is not a TUN device with several queues"
+                            : "there is a device of that name that is not a TUN device with one queue";
     default:
       return "";
   }
@@ -55,7 +62,9 @@ FileDescriptor attach(std::string& name, short extra_flags) {
   ifreq request{};
   std::ranges::copy(name, request.ifr_name);
   request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | extra_flags);
-  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) throw_errno("TUNSETIFF " + name, attach_hint(errno));
+  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+    throw_errno("TUNSETIFF " + name, attach_hint(errno, (extra_flags & IFF_MULTI_QUEUE) != 0));
+  }
   name = request.ifr_name;
   return fd;
 }
@@ -103,25 +112,42 @@ ssize_t write_copy(int fd, Bytes vnet_header, const OutboundPacket& packet) {
 
 }  // namespace
 
-TunDevice::TunDevice(const TunOptions& options)
-    : buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_front + wire::max_datagram_size)) {
+TunDevice::TunDevice(const TunOptions& options) : buffer_(new_buffer()) {
   in_network_namespace(options.network_namespace, [&] { open(options); });
+}
+
+TunDevice::TunDevice(const TunDevice* first)
+    : fd_(),
+      name_(first->name_),
+      host_address_(first->host_address_),
+      mtu_(first->mtu_),
+      existed_(first->existed_),
+      is_first_(false),
+      vnet_(first->vnet_),
+      flags_(first->flags_),
+      buffer_(new_buffer()) {
+  fd_ = attach(name_, flags_);
 }
 
 TunDevice::~TunDevice() {
   // Whoever attaches to it next may know nothing of offloads, and the device remembers them.
-  if (existed_ && vnet_) set_offloads(fd_, 0);
+  if (existed_ && is_first_ && vnet_) set_offloads(fd_, 0);
 }
+
+std::unique_ptr<TunDevice> TunDevice::further_queue() const { return std::unique_ptr<TunDevice>(new TunDevice(this)); }
 
 void TunDevice::open(const TunOptions& options) {
   name_ = options.name;
   existed_ = Interface(name_).exists();
   vnet_ = options.offload == OffloadMode::automatic && kernel_has_vnet_header();
-  fd_ = attach(name_, vnet_ ? IFF_VNET_HDR : 0);
+  const short queues = options.several_queues ? IFF_MULTI_QUEUE : 0;
+  flags_ = static_cast<short>(queues | (vnet_ ? IFF_VNET_HDR : 0));
+  fd_ = attach(name_, flags_);
   if (vnet_ && !set_offloads(fd_, inbound_offloads)) {
     vnet_ = false;
+    flags_ = queues;
     fd_.reset();
-    fd_ = attach(name_, 0);
+    fd_ = attach(name_, flags_);
   }
   if (!vnet_) set_offloads(fd_, 0);
   Interface interface(name_);

@@ -25,6 +25,7 @@ struct TunOptions {
   /// Octets. Without one: what the kernel gives (1500), or what the device has.
   std::optional<std::uint16_t> mtu;
   OffloadMode offload = OffloadMode::automatic;
+  bool several_queues = false;  ///< further_queue() will be called
 };
 
 /// What became of packets. `dropped_*` ones were lost here, as on any link.
@@ -37,6 +38,7 @@ struct TunCounters {
   std::uint64_t dropped_inbound = 0;    ///< an inbound one whose offload header made no sense
 };
 
+/// One queue of a device; mostly its only one.
 class TunDevice final : public Device {
  public:
   /// Attaches to the device, or makes it; sets address, MTU and link. A device made here vanishes with this object; one
@@ -44,6 +46,10 @@ class TunDevice final : public Device {
   /// Throws std::system_error naming the call and the device, and leaves nothing behind.
   explicit TunDevice(const TunOptions& options);
   ~TunDevice() override;
+
+  /// Another queue of this device. The kernel spreads flows over all queues, and keeps each where it was answered
+  /// last. Call it in the network namespace of the device, before anybody receives.
+  [[nodiscard]] std::unique_ptr<TunDevice> further_queue() const;
 
   std::optional<InboundPacket> receive() override;
   void send(const OutboundPacket& packet) override;
@@ -59,6 +65,7 @@ class TunDevice final : public Device {
   [[nodiscard]] const TunCounters& counters() const { return counters_; }
 
  private:
+  explicit TunDevice(const TunDevice* first);
   void open(const TunOptions& options);
   void configure(Interface& interface, const TunOptions& options);
   void count_failed_send(int error);
@@ -68,7 +75,9 @@ class TunDevice final : public Device {
   std::optional<InterfaceAddress> host_address_;
   std::uint16_t mtu_ = 0;
   bool existed_ = false;
+  bool is_first_ = true;
   bool vnet_ = false;  ///< a virtio_net_hdr goes before every packet
+  short flags_ = 0;    ///< of IFF_MULTI_QUEUE and IFF_VNET_HDR, those that are in force
   TunCounters counters_;
   std::unique_ptr<std::byte[]> buffer_;  ///< of the packet that receive() last returned
 };

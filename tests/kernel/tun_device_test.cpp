@@ -360,6 +360,59 @@ TEST_CASE("TUN: a device left in place asks for no offload of whoever comes next
   CHECK(checksum.finish() == 0);
 }
 
+/// A datagram's answer: the same with both ends changed over, which leaves its sums right.
+std::vector<std::byte> answer_to(Bytes packet) {
+  std::vector<std::byte> answer(packet.begin(), packet.end());
+  std::swap_ranges(&answer[12], &answer[16], &answer[16]);
+  std::swap_ranges(&answer[20], &answer[22], &answer[22]);
+  return answer;
+}
+
+TEST_CASE("TUN: the kernel spreads flows over queues, and keeps each where it was answered", "[tun][queues]") {
+  if (const auto reason = test::no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  const NetworkNamespace space;
+  const InNamespace inside(space);
+  TunOptions options = plain_options();
+  options.several_queues = true;
+  TunDevice first(options);
+  const auto second = first.further_queue();
+  CHECK(second->name() == first.name());
+  CHECK(second->mtu() == first.mtu());
+  CHECK(second->offload() == first.offload());
+
+  // Odds are 2^-63 that all meet on one.
+  constexpr int flows = 64;
+  for (int i = 0; i < flows; ++i) send_datagram(Ipv4Address::of(10, 90, 0, 2), 100);
+  std::vector<std::byte> on_first;
+  int there = 0;
+  for (auto packet = receive_ipv4(first); packet; packet = receive_ipv4(first), ++there) {
+    on_first.assign(packet->bytes.begin(), packet->bytes.end());
+  }
+  int here = 0;
+  while (receive_ipv4(*second)) ++here;
+  CHECK(there > 0);
+  CHECK(here > 0);
+  CHECK(here + there == flows);
+
+  // Answered on the second queue, that is where it comes from now on.
+  const FileDescriptor socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_port = htons(wire::load16(on_first, 20));
+  checked(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof(from)), "bind");
+  const auto answer = answer_to(on_first);
+  second->send({.headers = answer, .text = {}, .offload = {}});
+  sockaddr_in to = from;
+  to.sin_port = htons(9);
+  to.sin_addr.s_addr = htonl(Ipv4Address::of(10, 90, 0, 2).value);
+  const std::vector<char> text(100, 'x');
+  ::sendto(socket.get(), text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+  const auto packet = receive_ipv4(*second);
+  REQUIRE(packet);
+  CHECK(std::ranges::equal(packet->bytes.subspan(20, 4), Bytes{on_first}.subspan(20, 4)));
+  CHECK_FALSE(receive_ipv4(first));
+}
+
 TEST_CASE("TUN: a device that is deleted under us is an error that says so", "[tun]") {
   if (const auto reason = test::no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
   const NetworkNamespace space;
