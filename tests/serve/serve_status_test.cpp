@@ -34,15 +34,6 @@ bool connect_unix(const tun::FileDescriptor& socket, const std::string& path) {
   return ::connect(socket.get(), address.get(), sizeof(sockaddr_un)) == 0;
 }
 
-/// A connection with text on its way through it.
-Connection talk(std::uint16_t port) {
-  Connection connection = connect_to({served_address, port});
-  REQUIRE(connection.error == 0);
-  REQUIRE(::send(connection.socket.get(), "hello", 5, 0) == 5);
-  REQUIRE(transfer(connection.socket, {.send = 0, .is_right = {}, .receive = 5}).received == 5);
-  return connection;
-}
-
 TEST_CASE("serve: ss shows connections, pending flows, ports and counters", "[serve][status]") {
   if (const auto reason = no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
   const TemporaryFolder folder;

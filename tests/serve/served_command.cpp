@@ -1,5 +1,7 @@
 #include "tests/serve/served_command.hpp"
 
+#include <sys/socket.h>
+
 #include <filesystem>
 
 #include "stack/wire/icmp.hpp"
@@ -58,6 +60,14 @@ Counts read_capture(const std::string& path) {
     if (packet->ip.header.protocol == wire::protocol_icmp && from_stack) count_unreachable(counts, packet->ip);
   }
   return counts;
+}
+
+Connection talk(std::uint16_t port) {
+  Connection connection = connect_to({served_address, port});
+  REQUIRE(connection.error == 0);
+  REQUIRE(::send(connection.socket.get(), "hello", 5, 0) == 5);
+  REQUIRE(transfer(connection.socket, {.send = 0, .is_right = {}, .receive = 5}).received == 5);
+  return connection;
 }
 
 ServedCommand::ServedCommand(const std::vector<std::string>& arguments)

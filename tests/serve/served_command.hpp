@@ -11,6 +11,7 @@
 
 #include "stack/wire/address.hpp"
 #include "tests/serve/process.hpp"
+#include "tests/support/kernel_client.hpp"
 #include "tests/support/netns.hpp"
 
 namespace backstop::test {
@@ -34,6 +35,9 @@ struct SegmentCounts {
 
 /// What a capture holds, by port of the stack. Throws when it cannot be read.
 std::map<std::uint16_t, SegmentCounts> read_capture(const std::string& path);
+
+/// A connection to a port that echoes, and has done so.
+Connection talk(std::uint16_t port);
 
 /// While it lives the calling thread is in the namespace.
 class ServedCommand {

@@ -43,6 +43,24 @@ TEST_CASE("Serve's table shows the faults that were asked for", "[serve]") {
   CHECK(has(table_of(summary), "  towards the stack      100     5           2          1          0\n"));
 }
 
+TEST_CASE("Serve's summaries of several queues add up", "[serve]") {
+  Summary summary = example();
+  summary.faults = FaultSummary{{.packets = 100, .lost = 5, .duplicated = 2, .corrupted = 0, .reordered = 1}, {}};
+  Summary ended;  // a queue that says nothing any more
+  ended += summary;
+  ended += summary;
+  ended += Summary{};
+  CHECK(ended.listeners.size() == 2);
+  CHECK(ended.listeners[0].rule == "80=http");
+  CHECK(ended.listeners[0].accepted == 24);
+  CHECK(ended.rules[0].counters.of(Verdict::rejected) == 6);
+  CHECK(ended.rules[0].counters.consultations == 6);
+  CHECK(ended.fallback.syns == 8);
+  CHECK(ended.stack.connections_established == 24);
+  CHECK(ended.stack.dropped(Drop::ip_version_6) == 4);
+  CHECK(ended.faults->inbound.lost == 10);
+}
+
 TEST_CASE("Serve's summary in JSON has the same numbers under names without blanks", "[serve]") {
   const std::string json = json_of(example(), 1'500'000'000).text();
   CHECK(json.starts_with(R"({"time":1.500000,"event":"summary","listeners":[{"rule":"80=http","accepted":12},)"));

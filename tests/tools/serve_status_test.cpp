@@ -147,6 +147,36 @@ TEST_CASE("Status as metrics is what Prometheus reads: each family once, each sa
   CHECK(std::ranges::adjacent_find(families) == families.end());
 }
 
+TEST_CASE("The status of several queues says of each connection and flow where it is", "[serve][status][queues]") {
+  Status first = example();
+  Status second = example();
+  second.connections[0].queue = second.flows[0].queue = 1;
+  second.ports[0].record.last_seen = Instant(100s);
+  PortRecord other{.first_seen = Instant(98s), .last_seen = Instant(98s), .flows = 1, .verdicts = {}};
+  first.ports.insert(first.ports.begin(), {23, other});
+  first += second;
+  first.queues = 2;
+  const std::string tables = tables_of(first);
+  CHECK(has(tables, "Rule            Queue\n"));
+  CHECK(has(tables, "  8000-8999=echo  0\n"));
+  CHECK(has(tables, "  8000-8999=echo  1\n"));
+  CHECK(has(tables, "*=proxy:db:{port}  1\n"));
+  const auto json = nlohmann::json::parse(json_of(first).text());
+  CHECK(json["connections"].size() == 2);
+  CHECK(json["connections"][1]["queue"] == 1);
+  CHECK(json["flows"][1]["queue"] == 1);
+  CHECK(json["pending"] == 2);
+  CHECK(json["listening"].size() == 1);
+  CHECK(json["listeners"][0]["accepted"] == 6);
+  CHECK(json["drops"]["tcp_bad_checksum"] == 8);
+  REQUIRE(json["ports"].size() == 2);
+  CHECK(json["ports"][0]["port"] == 22);  // asked for last
+  CHECK(json["ports"][0]["flows"] == 24);
+  CHECK(json["ports"][0]["rejected"] == 24);
+  CHECK(json["ports"][1]["port"] == 23);
+  CHECK_FALSE(nlohmann::json::parse(json_of(example()).text())["connections"][0].contains("queue"));
+}
+
 TEST_CASE("The status socket answers HTTP, and says what is wrong with a request", "[serve][status]") {
   CHECK(respond_to("GET /there HTTP/1.0\r\n\r\n") ==
         "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\ncontent");

@@ -9,23 +9,34 @@ tun::TunOptions device_options(const ServeOptions& options) {
           .host_address = options.host_address,
           .mtu = options.mtu,
           // Faults are for packets of a wire's size, one at a time.
-          .offload = options.faults ? tun::OffloadMode::off : options.offload};
+          .offload = options.faults ? tun::OffloadMode::off : options.offload,
+          .several_queues = options.queues > 1};
 }
 
 }  // namespace
 
-Link::Link(const ServeOptions& options) : device_(device_options(options)) {
-  if (!options.capture.empty()) {
-    writer_.emplace(options.capture);
-    capture_.emplace(device_, *writer_);
-  }
-  if (options.faults) injector_.emplace(capture_ ? static_cast<tun::Device&>(*capture_) : device_, *options.faults);
+Link::Link(const ServeOptions& options) : device_(std::make_unique<tun::TunDevice>(device_options(options))) {
+  if (!options.capture.empty()) writer_ = std::make_shared<tun::PcapWriter>(options.capture);
+  wrap(options, 0);
+}
+
+Link::Link(const ServeOptions& options, const Link& first, unsigned number)
+    : device_(first.device_->further_queue()), writer_(first.writer_) {
+  wrap(options, number);
+}
+
+void Link::wrap(const ServeOptions& options, unsigned number) {
+  if (writer_) capture_.emplace(*device_, *writer_);
+  if (!options.faults) return;
+  tun::FaultOptions faults = *options.faults;
+  faults.seed += number;
+  injector_.emplace(top(), faults);
 }
 
 tun::Device& Link::top() {
   if (injector_) return *injector_;
   if (capture_) return *capture_;
-  return device_;
+  return *device_;
 }
 
 std::optional<FaultSummary> Link::faults() const {

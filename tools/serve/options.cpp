@@ -9,6 +9,8 @@ namespace backstop::tools {
 namespace {
 
 constexpr std::uint16_t smallest_mtu = 68;  // Why: RFC 791 asks every link to carry that much.
+constexpr unsigned most_queues = 256;       // Why: a TUN device of Linux has no more.
+constexpr unsigned longest_busy_poll = 1'000'000;
 
 std::string text_of(Ipv4Address address) { return std::string(AddressText(address).view()); }
 
@@ -75,6 +77,16 @@ Parsed<void> read_limits(const ServeArguments& arguments, ServeOptions& options)
     return std::unexpected("--offload " + arguments.offload + ": auto or off is needed");
   }
   if (arguments.offload == "off") options.offload = tun::OffloadMode::off;
+  if (arguments.queues == 0 || arguments.queues > most_queues) {
+    return std::unexpected("--queues " + std::to_string(arguments.queues) + ": a device has 1 to " +
+                           std::to_string(most_queues));
+  }
+  options.queues = arguments.queues;
+  if (arguments.busy_poll > longest_busy_poll) {
+    return std::unexpected("--busy-poll " + std::to_string(arguments.busy_poll) + ": at most " +
+                           std::to_string(longest_busy_poll) + " microseconds");
+  }
+  options.busy_poll = std::chrono::microseconds(arguments.busy_poll);
   if (!arguments.impairment.empty()) {
     const auto faults = parse_impairment(arguments.impairment);
     if (!faults) return std::unexpected("--impair: " + faults.error());

@@ -28,6 +28,8 @@ struct ServeArguments {
   std::vector<RulesFile> rules_files;  ///< asked after those above
   std::optional<std::uint16_t> mtu;
   std::string offload = "auto";
+  unsigned queues = 1;
+  unsigned busy_poll = 0;          ///< microseconds
   std::optional<double> duration;  ///< seconds
   std::string capture;
   std::string impairment;
@@ -45,6 +47,8 @@ struct ServeOptions {
   bool any_ip = false;
   std::optional<std::uint16_t> mtu;  ///< octets
   tun::OffloadMode offload = tun::OffloadMode::automatic;
+  unsigned queues = 1;                    ///< of the device, each with a stack and a thread of its own
+  std::chrono::microseconds busy_poll{};  ///< how long to ask the device in vain before sleeping
   Rules rules;
   std::string capture;  ///< file to write packets to; "-" is stdout, empty is none
   std::optional<tun::FaultOptions> faults;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "tools/table.hpp"
 
@@ -64,7 +65,39 @@ JsonObject object_of(const std::vector<Count>& counts) {
   return object;
 }
 
+/// Adds member by member: counters have members of 64 bits and no others.
+template <class Counters>
+void add_up(Counters& total, const Counters& more) {
+  using Numbers = std::array<std::uint64_t, sizeof(Counters) / sizeof(std::uint64_t)>;
+  auto sum = std::bit_cast<Numbers>(total);
+  std::ranges::transform(sum, std::bit_cast<Numbers>(more), sum.begin(), std::plus<>{});
+  total = std::bit_cast<Counters>(sum);
+}
+
 }  // namespace
+
+Summary& Summary::operator+=(const Summary& other) {
+  listeners.resize(std::max(listeners.size(), other.listeners.size()));
+  for (std::size_t i = 0; i < other.listeners.size(); ++i) {
+    listeners[i].rule = other.listeners[i].rule;
+    listeners[i].accepted += other.listeners[i].accepted;
+  }
+  rules.resize(std::max(rules.size(), other.rules.size()));
+  for (std::size_t i = 0; i < other.rules.size(); ++i) {
+    rules[i].rule = other.rules[i].rule;
+    add_up(rules[i].counters, other.rules[i].counters);
+  }
+  add_up(fallback, other.fallback);
+  add_up(stack, other.stack);
+  add_up(device, other.device);
+  if (!faults) {
+    faults = other.faults;
+  } else if (other.faults) {
+    add_up(faults->inbound, other.faults->inbound);
+    add_up(faults->outbound, other.faults->outbound);
+  }
+  return *this;
+}
 
 std::vector<Count> counts_of(const Statistics& stack) {
   return {{"connections established", stack.connections_established},

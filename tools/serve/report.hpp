@@ -40,6 +40,9 @@ struct Summary {
   Statistics stack;
   tun::TunCounters device;
   std::optional<FaultSummary> faults;
+
+  /// Adds what another queue has seen. It has the same listeners and rules, or none when it has ended.
+  Summary& operator+=(const Summary& other);
 };
 
 /// A counter and its name, in words.

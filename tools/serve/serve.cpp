@@ -79,6 +79,14 @@ void add_link_options(CLI::App& serve, ServeArguments& arguments) {
                   "auto: checksums and segmentation by the kernel where it can; off: one packet at a time")
       ->type_name("auto|off")
       ->capture_default_str();
+  serve
+      .add_option("--queues", arguments.queues,
+                  "serve so many queues of the device, each with a stack on a thread of its own; 1 unless given")
+      ->type_name("N");
+  serve
+      .add_option("--busy-poll", arguments.busy_poll,
+                  "ask the device again and again for so long before sleeping; 0 unless given: sleep at once")
+      ->type_name("MICROSECONDS");
 }
 
 std::string read_rules(const std::string& path) {

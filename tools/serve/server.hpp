@@ -1,16 +1,15 @@
-// A run of `backstop serve`: a stack on a TUN device, listeners and fallback rules on it, and the loop that drives
-// them. Read next: serving.hpp, what runs on the stack; link.hpp, what is below it.
+// A run of `backstop serve`: the queues of a TUN device, each with a stack and what runs on it, signals that end it,
+// and a socket that tells what all of them are doing. Read next: queue.hpp.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <vector>
 
-#include "stack/stack.hpp"
 #include "tools/serve/journal.hpp"
-#include "tools/serve/link.hpp"
 #include "tools/serve/options.hpp"
-#include "tools/serve/serving.hpp"
+#include "tools/serve/queue.hpp"
 #include "tools/serve/status_socket.hpp"
-#include "tun/event_loop.hpp"
 #include "tun/signals.hpp"
 
 namespace backstop::tools {
@@ -24,24 +23,22 @@ class Server {
   /// Makes everything. The options are settled. Throws std::system_error or std::invalid_argument, and leaves nothing
   /// behind.
   explicit Server(ServeOptions options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
-  /// Serves until a signal comes or the time is over, closes what is open, and tells what it has seen.
-  /// Throws std::system_error when the device or the capture fails.
+  /// Serves until a signal comes, the time is over or one of the queues fails, closes what is open, and tells what it
+  /// has seen. Throws std::system_error when a device or the capture fails.
   void run();
 
  private:
-  void count(Summary& summary) const;
-  [[nodiscard]] std::optional<StatusPage> find_page(std::string_view path) const;
-  [[nodiscard]] Status status() const;
-  void close_connections();
-  [[nodiscard]] bool everything_is_closed() const;
+  void stop();
+  [[nodiscard]] std::optional<StatusPage> find_page(std::string_view path);
+  [[nodiscard]] Status status();
 
   ServeOptions options_;
   Journal journal_;
-  Link link_;
-  Stack stack_;
-  tun::EventLoop loop_;
-  std::optional<Serving> serving_;  // after the loop: its tasks watch descriptors there
+  std::vector<std::unique_ptr<Queue>> queues_;  // never empty; the first is ours, the others have threads
   std::optional<StatusSocket> status_socket_;
 };
 

@@ -45,8 +45,9 @@ FallbackOptions fallback_options(const ServeOptions& options, const Stack& stack
 
 }  // namespace
 
-Serving::Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop, Journal& journal)
+Serving::Serving(const ServeOptions& options, unsigned queue, Stack& stack, tun::EventLoop& loop, Journal& journal)
     : all_rules_(options.rules),
+      queue_(queue),
       stack_(stack),
       loop_(loop),
       journal_(journal),
@@ -56,7 +57,8 @@ Serving::Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop
   for (const ListenRule& rule : options.rules.listeners) listen(stack, rule);
   for (const FallbackRule& rule : options.rules.fallbacks) rules_.push_back({rule, register_rule(rule)});
   if (journal_.wants_steps()) {
-    fallback_.on_flow_event([this](const FlowEvent& event) { journal_.fallback(event, rule_of(event.handler)); });
+    fallback_.on_flow_event(
+        [this](const FlowEvent& event) { journal_.fallback(queue_, event, rule_of(event.handler)); });
   }
   loop_.drive(executor_);
 }
@@ -79,7 +81,7 @@ void Serving::describe(Status& status) const {
   std::map<std::pair<Endpoint, Endpoint>, std::string_view> rules;  // of connections
   fallback_.for_each_flow([&](const FlowSnapshot& flow) {
     const auto rule = rule_of(flow.handler);
-    if (flow.phase != detail::Flow::Phase::served) status.flows.push_back({flow, rule});
+    if (flow.phase != detail::Flow::Phase::served) status.flows.push_back({flow, rule, queue_});
     rules.emplace(std::pair{flow.syn.tuple.local, flow.syn.tuple.remote}, rule);
   });
   fallback_.for_each_port(
@@ -90,7 +92,7 @@ void Serving::describe(Status& status) const {
     const FourTuple& tuple = connection->info.tuple;
     const auto rule = rules.find({tuple.local, tuple.remote});
     status.connections.push_back(
-        {connection->info, rule != rules.end() ? rule->second : rule_of_listener(tuple.local.port)});
+        {connection->info, rule != rules.end() ? rule->second : rule_of_listener(tuple.local.port), queue_});
   }
 }
 
@@ -115,9 +117,9 @@ Task Serving::accept_all(Listener listener, const Service& service, ListenerSumm
 
 Task Serving::serve_and_tell(Stream stream, const Service& service, const std::string& rule) {
   const FourTuple tuple = stream.info().tuple;
-  journal_.listener("accepted", rule, tuple);
+  journal_.listener(queue_, "accepted", rule, tuple);
   co_await serve(service, std::move(stream), rule);
-  journal_.listener("closed", rule, tuple);
+  journal_.listener(queue_, "closed", rule, tuple);
 }
 
 // `service` and `rule` are the options', and outlive every task.
@@ -125,7 +127,7 @@ Task Serving::serve(const Service& service, Stream stream, const std::string& ru
   if (const auto* said = std::get_if<Banner>(&service)) return banner(std::move(stream), said->text);
   if (const auto* handler = std::get_if<Handler>(&service)) return serve_connection(*handler, std::move(stream));
   return log_visitor(std::move(stream), loop_, [this, &rule](const FourTuple& tuple, std::string_view said) {
-    journal_.visit(rule, tuple, said);
+    journal_.visit(queue_, rule, tuple, said);
   });
 }
 
@@ -189,7 +191,7 @@ void Serving::dial_ended(std::uint64_t number, Dial::Result result) {
   const auto done = held_.extract(number);
   Held& held = done.mapped();
   if (!result) {
-    journal_.dial_failed(held.rule.text, held.tuple, result.error());
+    journal_.dial_failed(queue_, held.rule.text, held.tuple, result.error());
     std::ignore = held.token.answer(refusal_for(result.error()));
     return;
   }

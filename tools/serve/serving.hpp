@@ -22,7 +22,7 @@ class Serving {
  public:
   /// Drives its tasks with `loop`. The options are settled, and outlive it. Throws std::invalid_argument when a port
   /// cannot be listened on.
-  Serving(const ServeOptions& options, Stack& stack, tun::EventLoop& loop, Journal& journal);
+  Serving(const ServeOptions& options, unsigned queue, Stack& stack, tun::EventLoop& loop, Journal& journal);
   ~Serving();
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
@@ -61,6 +61,7 @@ class Serving {
   [[nodiscard]] std::string_view rule_of_listener(std::uint16_t port) const;
 
   const Rules& all_rules_;
+  const unsigned queue_;
   Stack& stack_;
   tun::EventLoop& loop_;
   Journal& journal_;

@@ -1,7 +1,9 @@
 #include "tools/serve/status.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 
 #include "tools/table.hpp"
 
@@ -104,14 +106,16 @@ std::string with_internals(const std::string& table, const Status& status) {
 
 std::string connections_section(const Status& status) {
   std::vector<Row> rows{{"State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Rule"}};
+  if (status.queues > 1) rows.front().emplace_back("Queue");
   for (const Endpoint& listening : status.listening) {
     const std::string port = ":" + std::to_string(listening.port);
     const bool any = listening.address.is_unspecified();
     rows.push_back({"LISTEN", "0", "0", any ? "*" + port : text_of(listening), "*:*", ""});
   }
-  for (const auto& [info, rule] : status.connections) {
+  for (const auto& [info, rule, queue] : status.connections) {
     rows.push_back({std::string(ss_name(info.state)), std::to_string(info.unread), std::to_string(send_queue(info)),
                     text_of(info.tuple.local), text_of(info.tuple.remote), std::string(rule)});
+    if (status.queues > 1) rows.back().push_back(std::to_string(queue));
   }
   return with_internals(aligned(rows, "lrrl"), status);
 }
@@ -119,9 +123,11 @@ std::string connections_section(const Status& status) {
 std::string flows_section(const Status& status) {
   if (status.flows.empty()) return {};
   std::vector<Row> rows{{"Flow", "Age", "SYNs", "Local Address:Port", "Peer Address:Port", "Rule"}};
-  for (const auto& [flow, rule] : status.flows) {
+  if (status.queues > 1) rows.front().emplace_back("Queue");
+  for (const auto& [flow, rule, queue] : status.flows) {
     rows.push_back({std::string(name_of(flow.phase)), age(status.now - flow.syn.arrived), std::to_string(flow.attempts),
                     text_of(flow.syn.tuple.local), text_of(flow.syn.tuple.remote), std::string(rule)});
+    if (status.queues > 1) rows.back().push_back(std::to_string(queue));
   }
   return "\n" + aligned(rows, "lrrl");
 }
@@ -139,9 +145,10 @@ std::string ports_section(const Status& status) {
   return "\n" + aligned(rows, "r");
 }
 
-JsonObject json_of(const ConnectionStatus& connection) {
+JsonObject json_of(const ConnectionStatus& connection, unsigned queues) {
   const ConnectionInfo& info = connection.info;
   JsonObject object;
+  if (queues > 1) object.add("queue", connection.queue);
   object.add("state", to_string(info.state));
   object.add("local", AddressText(info.tuple.local).view()).add("peer", AddressText(info.tuple.remote).view());
   object.add("rule", connection.rule).add("recv_q", info.unread).add("send_q", send_queue(info));
@@ -158,9 +165,10 @@ JsonObject json_of(const ConnectionStatus& connection) {
   return object;
 }
 
-JsonObject json_of(const FlowStatus& status, Instant now) {
+JsonObject json_of(const FlowStatus& status, unsigned queues, Instant now) {
   const FlowSnapshot& flow = status.flow;
   JsonObject object;
+  if (queues > 1) object.add("queue", status.queue);
   object.add("flow", flow.flow).add("phase", name_of(flow.phase));
   object.add("local", AddressText(flow.syn.tuple.local).view()).add("peer", AddressText(flow.syn.tuple.remote).view());
   object.add("rule", status.rule).add_seconds("age", (now - flow.syn.arrived).count()).add("syns", flow.attempts);
@@ -176,7 +184,35 @@ JsonObject json_of(const PortStatus& status, Instant now) {
   return object;
 }
 
+/// Ports that several queues were asked for become one.
+void add_ports(std::vector<PortStatus>& ports, const std::vector<PortStatus>& others) {
+  for (const auto& [port, record] : others) {
+    const auto found = std::ranges::find(ports, port, &PortStatus::port);
+    if (found == ports.end()) {
+      ports.push_back({port, record});
+      continue;
+    }
+    PortRecord& sum = found->record;
+    sum.first_seen = std::min(sum.first_seen, record.first_seen);
+    sum.last_seen = std::max(sum.last_seen, record.last_seen);
+    sum.flows += record.flows;
+    for (std::size_t i = 0; i < verdict_count; ++i) sum.verdicts[i] += record.verdicts[i];
+  }
+  std::ranges::sort(ports, std::ranges::greater{}, [](const PortStatus& status) { return status.record.last_seen; });
+}
+
 }  // namespace
+
+Status& Status::operator+=(Status other) {
+  std::ranges::move(other.connections, std::back_inserter(connections));
+  std::ranges::move(other.flows, std::back_inserter(flows));
+  add_ports(ports, other.ports);
+  gauges.pending += other.gauges.pending;
+  gauges.half_open += other.gauges.half_open;
+  gauges.served += other.gauges.served;
+  summary += other.summary;
+  return *this;
+}
 
 std::string tables_of(const Status& status) {
   return connections_section(status) + flows_section(status) + ports_section(status) + "\n" + table_of(status.summary);
@@ -186,9 +222,9 @@ JsonObject json_of(const Status& status) {
   std::vector<JsonObject> listening;
   for (const Endpoint& local : status.listening) listening.emplace_back().add("local", AddressText(local).view());
   std::vector<JsonObject> connections;
-  for (const auto& connection : status.connections) connections.push_back(json_of(connection));
+  for (const auto& connection : status.connections) connections.push_back(json_of(connection, status.queues));
   std::vector<JsonObject> flows;
-  for (const auto& flow : status.flows) flows.push_back(json_of(flow, status.now));
+  for (const auto& flow : status.flows) flows.push_back(json_of(flow, status.queues, status.now));
   std::vector<JsonObject> ports;
   for (const auto& port : status.ports) ports.push_back(json_of(port, status.now));
   JsonObject object;

@@ -19,10 +19,12 @@ namespace backstop::tools {
 struct ConnectionStatus {
   ConnectionInfo info;
   std::string_view rule;
+  unsigned queue = 0;
 };
 struct FlowStatus {
   FlowSnapshot flow;
   std::string_view rule;
+  unsigned queue = 0;
 };
 struct PortStatus {
   std::uint16_t port = 0;
@@ -32,12 +34,16 @@ struct PortStatus {
 struct Status {
   Instant now{};                ///< what ages count to
   std::int64_t wall_clock = 0;  ///< nanoseconds since 1970
+  unsigned queues = 1;          ///< of the device; where there is one only, nobody is told which it is
   std::vector<Endpoint> listening;
   std::vector<ConnectionStatus> connections;
   std::vector<FlowStatus> flows;  ///< pending and half-open ones
   std::vector<PortStatus> ports;  ///< the one asked for last first
   FallbackGauges gauges;
   Summary summary;
+
+  /// Adds what another queue is doing.
+  Status& operator+=(Status other);
 };
 
 std::string tables_of(const Status& status);
