@@ -76,6 +76,7 @@ TEST_CASE("serve: a mistake in a rule is one line and exit code 2", "[serve]") {
   CHECK(has(Failing({"--duration", "0"}).line(), "--duration"));
   CHECK(has(Failing({"--mtu", "20"}).line(), "--mtu 20: the smallest is 68"));
   CHECK(has(Failing({"--impair", "loss=lots"}).line(), "--impair"));
+  CHECK(has(Failing({"--max-connections", "0"}).line(), "--max-connections 0: 1 to 1000000"));
   CHECK(has(Failing({"--queues", "0"}).line(), "--queues 0: a device has 1 to 256"));
   CHECK(has(Failing({"--busy-poll", "2000000"}).line(), "--busy-poll 2000000: at most 1000000 microseconds"));
 }

@@ -58,11 +58,10 @@ TEST_CASE("serve: queues share the flows, and one table and one journal show all
   CHECK(status["ports"].size() == 2);
   CHECK(has(run({backstop_program(), "ss", "--socket", socket}).out, "  Rule    Queue\n"));
 
-  serve.process().send_signal(SIGTERM);
   for (const Connection& connection : connections) {
     CHECK(transfer(connection.socket, {.send = 0, .is_right = {}, .receive = {}}).ended);
   }
-  CHECK(serve.process().wait() == 0);
+  CHECK(serve.end() == 0);
   CHECK(serve.process().err().empty());
   CHECK(serve.seen(7).syns == each);
   CHECK(serve.seen(7).resets == 0);

@@ -2,21 +2,26 @@
 # The stack on a TUN device against the kernel on veth, in the same run: rounds in which each does everything once, the
 # medians of them, and ratios of the same round. Its namespaces are its own, and vanish with it. Needs root.
 #
-#   against_kernel.sh BUILD [--rounds N] [--seconds S] [--out DIR]
+#   against_kernel.sh BUILD [--rounds N] [--seconds S] [--idle N] [--realtime] [--out DIR]
 #
-# Four servers take turns: the kernel with the offloads of veth, the stack with those of TUN, and both without.
-# Clients are the kernel's, on processor 0; servers run on processor 1. `same` cases have both on processor 1: no wake-up
-# of another processor is in them, and so they are the stable ones.
+# Servers take turns: the kernel with the offloads of veth, the stack with those of TUN, and both without; then the stack
+# with busy polling, and beside so many idle connections (100,000; 0: not that). In each round the device's limits are
+# measured too. Clients are the kernel's, on processor 0; servers run on processor 1. `same` cases have both on processor
+# 1: no wake-up of another processor is in them, and so they are the stable ones. --realtime puts both ends before
+# everything else on the machine, so that others disturb less; they stand still meanwhile.
 set -euo pipefail
 build=$1
 shift
-rounds=5 seconds=2 out=
+rounds=5 seconds=2 idle=100000 out=
+first=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --rounds) rounds=$2 ;;
     --seconds) seconds=$2 ;;
+    --idle) idle=$2 ;;
     --out) out=$2 ;;
-    *) echo "bench: no option '$1'; there are --rounds N, --seconds S, --out DIR" >&2; exit 2 ;;
+    --realtime) first=(chrt -f 1) && shift && continue ;;
+    *) echo "bench: no option '$1'; there are --rounds N, --seconds S, --idle N, --realtime, --out DIR" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -31,14 +36,19 @@ results=$out/against_kernel.txt
 name=${BACKSTOP_BENCH_NAMESPACE:-backstop-bench}
 clients=$name-clients servers=$name-servers
 kernel_address=10.213.1.2 stack_address=10.213.2.2
-server=
+server= holders=()
 
 clean_up() {
   [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  [ ${#holders[@]} = 0 ] || kill "${holders[@]}" 2>/dev/null || true
   ip netns del "$clients" 2>/dev/null || true
   ip netns del "$servers" 2>/dev/null || true
 }
 trap clean_up EXIT
+
+on_processor() { # NUMBER COMMAND...: becomes it
+  exec "${first[@]}" taskset -c "$1" "${@:2}"
+}
 
 make_namespace() { # NAME
   ip netns add "$1"
@@ -55,14 +65,14 @@ set_offloads() { # on|off
 
 start_kernel() { # on|off
   set_offloads "$1"
-  ip netns exec "$servers" taskset -c 1 "$peer" serve &
+  (on_processor 1 ip netns exec "$servers" "$peer" serve) &
   server=$!
   address=$kernel_address
 }
 
-start_stack() { # auto|off
-  taskset -c 1 "$backstop" serve --netns "$clients" --tun bench0 --host-addr 10.213.2.1/24 --addr "$stack_address" \
-    --offload "$1" --listen 7=echo --listen 9=discard --listen 19=chargen --fallback '8=echo' >"$out/serve.log" &
+start_stack() { # auto|off [OPTIONS]
+  (on_processor 1 "$backstop" serve --netns "$clients" --tun bench0 --host-addr 10.213.2.1/24 --addr "$stack_address" \
+    --listen 7=echo --listen 9=discard --listen 19=chargen --fallback '8=echo' --offload "$@" >"$out/serve.log") &
   server=$!
   address=$stack_address
 }
@@ -86,18 +96,50 @@ stop() {
 measure() { # TARGET CASE PROCESSOR CLIENT-ARGUMENTS...: appends "round target case value processor-seconds"
   local target=$1 case=$2 processor=$3 numbers
   shift 3
-  numbers=$(ip netns exec "$clients" taskset -c "$processor" "$peer" "$@")
+  numbers=$(on_processor "$processor" ip netns exec "$clients" "$peer" "$@")
   echo "$round $target $case $numbers" >>"$results"
+}
+
+measure_limits() { # SUFFIX MTU: of reading from a device, and of writing to it
+  local numbers
+  mapfile -t numbers < <(on_processor 1 ip netns exec "$clients" "$peer" device-limits "$2" 500)
+  echo "$round limit read$1 ${numbers[0]}" >>"$results"
+  echo "$round limit write$1 ${numbers[1]}" >>"$results"
+}
+
+small_cases() { # TARGET
+  measure "$1" round-trips-same 1 round-trips "$address" $((seconds * 1000))
+  measure "$1" connections-same 1 connections "$address" $((seconds * 1000)) 1
+}
+
+# Each process that holds idle connections has an address of its own, for want of ports, and a part of them, for want of
+# descriptors.
+hold_idle() {
+  local processes=8 i word ready
+  for i in $(seq "$processes"); do
+    ip -n "$clients" addr add "10.213.2.$((100 + i))/24" dev bench0
+    exec {ready}< <(on_processor 0 ip netns exec "$clients" "$peer" hold-idle "$stack_address" \
+      $((idle / processes)) "10.213.2.$((100 + i))")
+    holders+=($!)
+    read -r -t 60 word <&"$ready" && [ "$word" = ready ] || { echo "bench: no idle connections" >&2; exit 1; }
+  done
+}
+
+drop_idle() {
+  kill "${holders[@]}"
+  holders=()
+}
+
+show_progress() {
+  [ ! -t 2 ] || printf '\r\033[Kround %s of %s: %s' "$round" "$rounds" "$1" >&2
 }
 
 all_cases() { # TARGET
   local time=$((seconds * 1000))
-  [ ! -t 2 ] || printf '\r\033[Kround %s of %s: %s' "$round" "$rounds" "$1" >&2
   measure "$1" receive 0 send "$address" "$time" "$server"
   measure "$1" send 0 receive "$address" "$time" "$server"
-  measure "$1" round-trips-same 1 round-trips "$address" "$time"
   measure "$1" round-trips 0 round-trips "$address" "$time"
-  measure "$1" connections-same 1 connections "$address" "$time" 1
+  small_cases "$1"
   measure "$1" connections-32-same 1 connections "$address" "$time" 32
   measure "$1" connect-listener 0 connect-time "$address" 7 500
   case "$1" in stack*) measure "$1" connect-fallback 0 connect-time "$address" 8 500 ;; esac
@@ -112,7 +154,11 @@ ip -n "$clients" link set veth0 up
 ip -n "$servers" link set veth1 up
 
 for round in $(seq "$rounds"); do
+  show_progress limits
+  measure_limits "" 65535
+  measure_limits -plain 1500
   for target in kernel stack kernel-plain stack-plain; do
+    show_progress "$target"
     case $target in
       kernel) start_kernel on ;;
       kernel-plain) start_kernel off ;;
@@ -120,9 +166,24 @@ for round in $(seq "$rounds"); do
       stack-plain) start_stack off ;;
     esac
     wait_until_it_serves
-    all_cases $target
+    all_cases "$target"
     stop
   done
+  show_progress stack-busy
+  start_stack auto --busy-poll 50
+  wait_until_it_serves
+  measure stack-busy round-trips 0 round-trips "$address" $((seconds * 1000))
+  stop
+  [ "$idle" -gt 0 ] || continue
+  show_progress stack-idle
+  start_stack auto --max-connections $((idle + 10000))
+  wait_until_it_serves
+  small_cases stack-few
+  hold_idle
+  small_cases stack-idle
+  stop
+  drop_idle
 done
 [ ! -t 2 ] || printf '\r\033[K' >&2
-"$here/table.sh" "$results" | tee "$out/against_kernel.table"
+"$here/table.py" "$results" --json "$out/against_kernel.jsonl" --svg "$out/against_kernel.svg" |
+  tee "$out/against_kernel.table"

@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint16_t smallest_mtu = 68;  // Why: RFC 791 asks every link to carry that much.
 constexpr unsigned most_queues = 256;       // Why: a TUN device of Linux has no more.
 constexpr unsigned longest_busy_poll = 1'000'000;
+constexpr std::uint32_t most_connections = 1'000'000;
 
 std::string text_of(Ipv4Address address) { return std::string(AddressText(address).view()); }
 
@@ -82,6 +83,11 @@ Parsed<void> read_limits(const ServeArguments& arguments, ServeOptions& options)
                            std::to_string(most_queues));
   }
   options.queues = arguments.queues;
+  if (arguments.max_connections && (*arguments.max_connections == 0 || *arguments.max_connections > most_connections)) {
+    return std::unexpected("--max-connections " + std::to_string(*arguments.max_connections) + ": 1 to " +
+                           std::to_string(most_connections));
+  }
+  options.max_connections = arguments.max_connections;
   if (arguments.busy_poll > longest_busy_poll) {
     return std::unexpected("--busy-poll " + std::to_string(arguments.busy_poll) + ": at most " +
                            std::to_string(longest_busy_poll) + " microseconds");

@@ -29,7 +29,8 @@ struct ServeArguments {
   std::optional<std::uint16_t> mtu;
   std::string offload = "auto";
   unsigned queues = 1;
-  unsigned busy_poll = 0;          ///< microseconds
+  unsigned busy_poll = 0;  ///< microseconds
+  std::optional<std::uint32_t> max_connections;
   std::optional<double> duration;  ///< seconds
   std::string capture;
   std::string impairment;
@@ -47,8 +48,9 @@ struct ServeOptions {
   bool any_ip = false;
   std::optional<std::uint16_t> mtu;  ///< octets
   tun::OffloadMode offload = tun::OffloadMode::automatic;
-  unsigned queues = 1;                    ///< of the device, each with a stack and a thread of its own
-  std::chrono::microseconds busy_poll{};  ///< how long to ask the device in vain before sleeping
+  unsigned queues = 1;                           ///< of the device, each with a stack and a thread of its own
+  std::chrono::microseconds busy_poll{};         ///< how long to ask the device in vain before sleeping
+  std::optional<std::uint32_t> max_connections;  ///< of each stack; absent: the stack's own default
   Rules rules;
   std::string capture;  ///< file to write packets to; "-" is stdout, empty is none
   std::optional<tun::FaultOptions> faults;

@@ -12,6 +12,13 @@ namespace {
 constexpr Duration farewell = std::chrono::seconds{1};
 constexpr Duration farewell_check = std::chrono::milliseconds{10};
 
+/// Each has a coroutine, whose frame needs memory.
+void set_max_connections(Config& config, std::uint32_t count) {
+  const std::uint32_t frame = config.coroutine_memory / config.max_connections;
+  config.coroutine_memory = std::max(config.coroutine_memory, frame * count);
+  config.max_connections = count;
+}
+
 Config configuration(const ServeOptions& options, Link& link) {
   Config config;
   config.address = options.address;
@@ -19,6 +26,7 @@ Config configuration(const ServeOptions& options, Link& link) {
   if (host) config.prefix = host->prefix;
   config.any_ip = options.any_ip;
   config.max_listeners = std::max(config.max_listeners, static_cast<std::uint32_t>(options.rules.listeners.size()));
+  if (options.max_connections) set_max_connections(config, *options.max_connections);
   config.secret = random_secret();
   tun::fit(config, link.top());
   return config;

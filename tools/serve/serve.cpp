@@ -83,6 +83,8 @@ void add_link_options(CLI::App& serve, ServeArguments& arguments) {
       .add_option("--queues", arguments.queues,
                   "serve so many queues of the device, each with a stack on a thread of its own; 1 unless given")
       ->type_name("N");
+  serve.add_option("--max-connections", arguments.max_connections, "at most so many at a time; 4096 unless given")
+      ->type_name("N");
   serve
       .add_option("--busy-poll", arguments.busy_poll,
                   "ask the device again and again for so long before sleeping; 0 unless given: sleep at once")

@@ -1,11 +1,15 @@
 #include "tools/bench/peer/clients.hpp"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <iostream>
 #include <map>
 #include <vector>
 
@@ -141,6 +145,29 @@ Measured connections(const std::string& host, Time time, int at_a_time) {
   double count = 0;
   while (Clock::now() < begin + time) count += connector.turn();
   return {count / Seconds(Clock::now() - begin).count()};
+}
+
+void hold_idle(const std::string& host, int count, const std::string& from) {
+  constexpr int at_a_time = 200;
+  rlimit files{};
+  checked(::getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
+  files.rlim_cur = files.rlim_max;
+  checked(::setrlimit(RLIMIT_NOFILE, &files), "setrlimit");
+  std::vector<FileDescriptor> sockets;
+  std::size_t established = 0;
+  const auto wait_until_under_way = [&](std::size_t most) {
+    for (; sockets.size() - established > most; ++established) {
+      pollfd ready{sockets[established].get(), POLLOUT, 0};
+      require(::poll(&ready, 1, 10'000) == 1 && (ready.revents & POLLERR) == 0, "an idle connection cannot be made");
+    }
+  };
+  while (sockets.size() < static_cast<std::size_t>(count)) {
+    sockets.push_back(start_connecting({host, 7}, from));
+    wait_until_under_way(at_a_time);
+  }
+  wait_until_under_way(0);
+  std::cout << "ready" << std::endl;
+  for (;;) ::pause();
 }
 
 Measured connect_time(const Peer& peer, int count) {

@@ -23,6 +23,9 @@ Measured receive(const std::string& host, Time time, int server);
 Measured round_trips(const std::string& host, Time time);
 /// Connect, one octet there and back, close; so many at a time; a second.
 Measured connections(const std::string& host, Time time, int at_a_time);
+/// That many established connections to echo, from one of our addresses, until the process is killed. Prints "ready"
+/// when they are there.
+[[noreturn]] void hold_idle(const std::string& host, int count, const std::string& from);
 /// How long connect() takes, in microseconds: the median of `count`.
 Measured connect_time(const Peer& peer, int count);
 

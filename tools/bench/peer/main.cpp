@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/bench/peer/clients.hpp"
+#include "tools/bench/peer/device_limits.hpp"
 #include "tools/bench/peer/kernel_server.hpp"
 
 namespace {
@@ -17,7 +18,10 @@ constexpr const char* usage = R"(usage: backstop_bench_peer serve
        backstop_bench_peer round-trips HOST MILLISECONDS
        backstop_bench_peer connections HOST MILLISECONDS AT-A-TIME
        backstop_bench_peer connect-time HOST PORT COUNT
-A client prints a number, and the server's processor seconds for each GB.
+       backstop_bench_peer hold-idle HOST COUNT FROM-ADDRESS
+       backstop_bench_peer device-limits MTU MILLISECONDS
+A client prints a number, and the server's processor seconds for each GB. The limits of a device are two such lines:
+for reading, and for writing.
 )";
 
 Measured run_client(const std::vector<std::string>& words) {
@@ -32,18 +36,28 @@ Measured run_client(const std::vector<std::string>& words) {
   throw std::invalid_argument("no client '" + words[0] + "'");
 }
 
+void print(const Measured& measured) { std::cout << measured.value << ' ' << measured.processor << '\n'; }
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   try {
     if (words == std::vector<std::string>{"serve"}) serve_with_the_kernel();
-    if (words.size() < 3) {
+    if (words.size() < 3 || (words[0] == "hold-idle" && words.size() < 4)) {
       std::cerr << usage;
       return 2;
     }
-    const Measured measured = run_client(words);
-    std::cout << measured.value << ' ' << measured.processor << '\n';
+    if (words[0] == "hold-idle") {
+      hold_idle(words[1], std::stoi(words[2]), words[3]);
+    } else if (words[0] == "device-limits") {
+      const auto mtu = static_cast<std::uint16_t>(std::stoi(words[1]));
+      const DeviceLimits limits = device_limits(mtu, Time{std::stoi(words[2])});
+      print(limits.read);
+      print(limits.write);
+    } else {
+      print(run_client(words));
+    }
   } catch (const std::exception& error) {
     std::cerr << "backstop_bench_peer: " << error.what() << '\n';
     return 1;

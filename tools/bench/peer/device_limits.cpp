@@ -1,0 +1,136 @@
+#include "tools/bench/peer/device_limits.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "stack/wire/bytes.hpp"
+#include "tools/bench/case.hpp"
+#include "tun/tun_device.hpp"
+
+namespace backstop::tools::bench {
+namespace {
+
+using tun::checked;
+using tun::FileDescriptor;
+using Clock = std::chrono::steady_clock;
+
+constexpr Ipv4Address host = Ipv4Address::of(10, 213, 3, 1);
+constexpr Ipv4Address behind = Ipv4Address::of(10, 213, 3, 2);
+constexpr std::uint16_t port = 9;
+constexpr int batch = 16;
+constexpr int room = 16 << 20;  // Why: a batch of the longest packets, with what the kernel adds to each
+
+sockaddr_in address_of(Ipv4Address address) {
+  sockaddr_in result{};
+  result.sin_family = AF_INET;
+  result.sin_port = htons(port);
+  result.sin_addr.s_addr = htonl(address.value);
+  return result;
+}
+
+/// Seconds of this thread's processor.
+double processor() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+/// Octets of UDP's text that moved, and the time that their system calls took.
+class Meter {
+ public:
+  template <class Calls>
+  void measure(Calls calls) {
+    const double begin = processor();
+    octets_ += calls();
+    seconds_ += processor() - begin;
+  }
+  [[nodiscard]] Measured result() const {
+    require(octets_ > 0, "nothing went through the device");
+    return {octets_ * 8 / 1e9 / seconds_, seconds_ / (octets_ / 1e9)};
+  }
+
+ private:
+  double octets_ = 0;
+  double seconds_ = 0;
+};
+
+/// A device, and a kernel socket on its other side that sends into it and takes what comes out.
+class Limits {
+ public:
+  explicit Limits(std::uint16_t mtu)
+      : device_({.name = "limit%d",
+                 .network_namespace = {},
+                 .host_address = tun::InterfaceAddress{host, 24},
+                 .mtu = mtu,
+                 .offload = tun::OffloadMode::off}),
+        socket_(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
+        packet_(mtu) {
+    for (const int option : {SO_SNDBUFFORCE, SO_RCVBUFFORCE}) {
+      checked(::setsockopt(socket_.get(), SOL_SOCKET, option, &room, sizeof room), "setsockopt");
+    }
+    const sockaddr_in near = address_of(host);
+    const sockaddr_in far = address_of(behind);
+    checked(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&near), sizeof near), "bind");
+    checked(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&far), sizeof far), "connect");
+  }
+
+  void read_batch(Meter& meter) {
+    const std::vector<char> text(packet_.size() - 28, 'x');
+    for (int i = 0; i < batch; ++i) (void)::send(socket_.get(), text.data(), text.size(), 0);
+    meter.measure([&] { return read_all(); });
+  }
+
+  // What was read last goes back, with both ends changed over and without UDP's checksum.
+  void write_batch(Meter& meter) {
+    std::swap_ranges(&packet_[12], &packet_[16], &packet_[16]);
+    std::swap_ranges(&packet_[20], &packet_[22], &packet_[22]);
+    wire::store16(packet_, 26, 0);
+    meter.measure([&] {
+      double octets = 0;
+      for (int i = 0; i < batch; ++i) octets += text_of(::write(device_.fd(), packet_.data(), packet_.size()));
+      return octets;
+    });
+    int taken = 0;
+    for (char octet = 0; ::recv(socket_.get(), &octet, 1, 0) >= 0;) ++taken;
+    require(taken == batch, "a packet was lost");
+  }
+
+ private:
+  // The kernel also announces itself on a new device: those packets are short, and none is the last.
+  double read_all() {
+    double octets = 0;
+    for (;;) {
+      const ssize_t size = ::read(device_.fd(), packet_.data(), packet_.size());
+      if (size < 0) return octets;
+      octets += text_of(size);
+    }
+  }
+  static double text_of(ssize_t size) { return static_cast<double>(std::max<ssize_t>(size - 28, 0)); }
+
+  tun::TunDevice device_;
+  FileDescriptor socket_;
+  std::vector<std::byte> packet_;
+};
+
+}  // namespace
+
+DeviceLimits device_limits(std::uint16_t mtu, Time time) {
+  Limits limits(mtu);
+  Meter reading;
+  Meter writing;
+  Meter unused;
+  limits.read_batch(unused);  // what a new device says first
+  for (const auto end = Clock::now() + time; Clock::now() < end;) {
+    limits.read_batch(reading);
+    limits.write_batch(writing);
+  }
+  return {reading.result(), writing.result()};
+}
+
+}  // namespace backstop::tools::bench
