@@ -4,21 +4,6 @@
 #include "stack/tcp/timeouts.hpp"
 
 namespace backstop::tcp {
-namespace {
-
-void close(Tcb& tcb, Environment& env) {
-  tcb.enter(State::closed);
-  tcb.send_queue.clear(env.blocks);
-  tcb.sent.clear(env.sent);
-  tcb.receive_queue.drop_out_of_order(env.blocks);
-  tcb.ack_owed = AckOwed::no;
-  tcb.timer_at = tcb.delayed_ack_at = tcb.slow_at = never;
-  tcb.timer = Timer::off;
-  tcb.news.closed = tcb.news.readable = tcb.news.writable = true;
-}
-
-}  // namespace
-
 void establish(Tcb& tcb, Environment& env, Instant now) {
   tcb.enter(State::established);
   tcb.ever_established = true;
@@ -48,10 +33,19 @@ void enter_time_wait(Tcb& tcb, Environment& env, Instant now) {
   tcb.timer_at = now + 2 * env.parameters.msl;
 }
 
-void finish(Tcb& tcb, Environment& env) { close(tcb, env); }
+void finish(Tcb& tcb, Environment& env) {
+  tcb.enter(State::closed);
+  tcb.send_queue.clear(env.blocks);
+  tcb.sent.clear(env.sent);
+  tcb.receive_queue.drop_out_of_order(env.blocks);
+  tcb.ack_owed = AckOwed::no;
+  tcb.timer_at = tcb.delayed_ack_at = tcb.slow_at = never;
+  tcb.timer = Timer::off;
+  tcb.news.closed = tcb.news.readable = tcb.news.writable = true;
+}
 
 void fail(Tcb& tcb, Environment& env, Error error) {
-  close(tcb, env);
+  finish(tcb, env);
   tcb.receive_queue.clear(env.blocks);
   tcb.error = error;
 }

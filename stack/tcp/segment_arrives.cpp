@@ -13,8 +13,6 @@ namespace {
 
 using Reply = std::optional<wire::Segment>;
 
-// RFC 7323 section 2.3: a larger shift is used as 14.
-constexpr std::uint8_t largest_scale = 14;
 // Why: an acknowledgment of an unacceptable segment may draw another one from a confused peer; twice a second is enough
 // for an honest one to find out where it stands, and ends such a war. It is also the limit of RFC 5961 section 7, kept
 // for each connection by itself: an attacker who could use up a limit that connections share would learn from his own
@@ -25,7 +23,7 @@ constexpr Duration ts_recent_lifetime = std::chrono::hours{24 * 24};
 
 std::uint8_t scale_for(std::uint32_t buffer) {
   std::uint8_t scale = 0;
-  while (scale < largest_scale && (0xffffu << scale) < buffer) ++scale;
+  while (scale < wire::largest_window_scale && (0xffffu << scale) < buffer) ++scale;
   return scale;
 }
 
@@ -38,7 +36,7 @@ void negotiate(Tcb& tcb, const wire::Segment& syn, Instant now) {
   tcb.selective_acks = tcb.selective_acks && options.sack_permitted;
   tcb.window_scaling = tcb.window_scaling && options.window_scale.has_value();
   if (!tcb.window_scaling) tcb.rcv.scale = 0;
-  tcb.snd.scale = tcb.window_scaling ? std::min(*options.window_scale, largest_scale) : std::uint8_t{0};
+  tcb.snd.scale = tcb.window_scaling ? std::min(*options.window_scale, wire::largest_window_scale) : std::uint8_t{0};
   // Why 48: an MSS of nothing but options would never make progress; smaller offers are taken as this (MUST-16).
   if (options.mss && *options.mss != 0) tcb.peer_mss = std::max<std::uint16_t>(*options.mss, 48);
   if (tcb.timestamps) {

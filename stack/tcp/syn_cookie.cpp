@@ -17,7 +17,6 @@ constexpr std::uint32_t hash_mask = (1u << hash_bits) - 1;
 
 constexpr std::uint32_t scale_mask = 0xf;
 constexpr std::uint8_t no_scale = 15;
-constexpr std::uint8_t largest_scale = 14;  // RFC 7323 section 2.3
 constexpr std::uint32_t sack_bit = 1u << 4;
 constexpr std::uint32_t ecn_bit = 1u << 5;
 constexpr std::uint32_t options_mask = 0x3f;
@@ -86,7 +85,8 @@ wire::Segment abridge(const wire::Segment& syn) {
   kept.flags.clear(wire::Flag::fin);
   // 0 and nothing at all are both no offer (MUST-15).
   kept.options.mss = sizes[size_index(syn.options.mss.value_or(0) == 0 ? 536 : *syn.options.mss)];
-  if (kept.options.window_scale) kept.options.window_scale = std::min(*kept.options.window_scale, largest_scale);
+  if (kept.options.window_scale)
+    kept.options.window_scale = std::min(*kept.options.window_scale, wire::largest_window_scale);
   if (kept.options.timestamps) return kept;
   kept.flags = wire::Flag::syn;
   kept.options = {.mss = kept.options.mss, .window_scale = {}, .timestamps = {}, .sack = {}};

@@ -15,6 +15,8 @@
 namespace backstop::wire {
 
 inline constexpr std::size_t max_options_size = 40;
+/// RFC 7323 section 2.3: a larger shift is used as this one.
+inline constexpr std::uint8_t largest_window_scale = 14;
 
 struct Timestamps {
   std::uint32_t value = 0;  ///< TSval
