@@ -15,9 +15,11 @@
 namespace backstop::wire {
 namespace {
 
+// A number and itself with its halves exchanged: the upper half of their sum is the sum of the halves, and the carry of
+// the lower half went into it, as one's complement has it.
 constexpr std::uint16_t fold(std::uint64_t total) {
-  while (total >> 16 != 0) total = (total & 0xffff) + (total >> 16);
-  return static_cast<std::uint16_t>(total);
+  const auto words = static_cast<std::uint32_t>((total + std::rotl(total, 32)) >> 32);
+  return static_cast<std::uint16_t>((words + std::rotl(words, 16)) >> 16);
 }
 
 template <class Word>
@@ -80,14 +82,10 @@ std::uint64_t copy_and_sum_words(std::byte* __restrict to, const std::byte* __re
 
 // For headers, which were written a moment ago in pieces no larger than these: a wider load would wait for them.
 std::uint64_t sum_few_words(const std::byte* data, std::size_t size) {
-  std::uint32_t total = 0;
-  const std::size_t whole = size / 4 * 4;
-  for (std::size_t at = 0; at < whole; at += 4) {
-    const auto word = load<std::uint32_t>(data + at);
-    total += word;
-    total += total < word ? 1 : 0;  // the carry goes round, as one's complement has it
-  }
-  return total + sum_rest(data + whole, size - whole);
+  std::uint64_t total = 0;
+  for (; size >= 8; size -= 8, data += 8)
+    total += std::uint64_t{load<std::uint32_t>(data)} + load<std::uint32_t>(data + 4);
+  return total + sum_rest(data, size);
 }
 
 }  // namespace
@@ -103,10 +101,8 @@ void Checksum::add_copying(Bytes piece, std::byte* to) {
 }
 
 void Checksum::add_sum(std::uint64_t sum, std::size_t size) {
-  std::uint16_t words = fold(sum);
   // A piece that begins at an odd offset contributes its bytes to the other halves of the words.
-  if (odd_) words = static_cast<std::uint16_t>((words << 8) | (words >> 8));
-  total_ += words;
+  total_ += odd_ ? std::byteswap(fold(sum)) : sum;
   odd_ ^= (size & 1) != 0;
 }
 

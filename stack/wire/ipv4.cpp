@@ -52,26 +52,21 @@ std::expected<Ipv4Datagram, Drop> parse_ipv4(Bytes packet) {
 
 void emit_ipv4(const Ipv4Header& header, std::size_t payload_size, MutableBytes out) {
   assert(ipv4_header_size + payload_size <= max_datagram_size);
-  // The words of the header, in order; the checksum's own counts as zero.
-  const auto version_and_tos = static_cast<std::uint16_t>(0x4500 | header.tos);
-  const auto total_size = static_cast<std::uint16_t>(ipv4_header_size + payload_size);
-  const auto fragment =
-      static_cast<std::uint16_t>((header.dont_fragment ? flag_dont_fragment : 0) |
-                                 (header.more_fragments ? flag_more_fragments : 0) | (header.fragment_offset / 8));
-  const auto ttl_and_protocol = static_cast<std::uint16_t>(header.ttl << 8 | header.protocol);
+  const std::uint32_t fragment = (header.dont_fragment ? flag_dont_fragment : 0u) |
+                                 (header.more_fragments ? flag_more_fragments : 0u) | (header.fragment_offset / 8u);
+  // The words of the header, in order; the checksum in the third counts as zero at first.
+  const std::uint32_t size_word =
+      0x4500'0000u | std::uint32_t{header.tos} << 16 | static_cast<std::uint32_t>(ipv4_header_size + payload_size);
+  const std::uint32_t fragment_word = std::uint32_t{header.id} << 16 | fragment;
+  const std::uint32_t protocol_word = std::uint32_t{header.ttl} << 24 | std::uint32_t{header.protocol} << 16;
   Checksum checksum;
-  for (const std::uint16_t word : {version_and_tos, total_size, header.id, fragment, ttl_and_protocol}) {
-    checksum.add16(word);
+  for (const std::uint32_t word :
+       {size_word, fragment_word, protocol_word, header.source.value, header.destination.value}) {
+    checksum.add32(word);
   }
-  checksum.add32(header.source.value);
-  checksum.add32(header.destination.value);
-
-  store16(out, 0, version_and_tos);
-  store16(out, 2, total_size);
-  store16(out, 4, header.id);
-  store16(out, 6, fragment);
-  store16(out, 8, ttl_and_protocol);
-  store16(out, 10, checksum.finish());
+  store32(out, 0, size_word);
+  store32(out, 4, fragment_word);
+  store32(out, 8, protocol_word | checksum.finish());
   store32(out, 12, header.source.value);
   store32(out, 16, header.destination.value);
 }

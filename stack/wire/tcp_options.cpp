@@ -105,15 +105,17 @@ void write_sack(Writer& out, const TcpOptions& options) {
 }
 
 // Nothing but timestamps, padded as RFC 7323 appendix A advises: what nearly all segments of a connection carry.
-bool is_padded_timestamps(Bytes bytes) {
-  return bytes.size() == 12 && load32(bytes, 0) == (kind_nop << 24 | kind_nop << 16 | kind_timestamps << 8 | 10);
+constexpr std::uint32_t padded_timestamps = kind_nop << 24 | kind_nop << 16 | kind_timestamps << 8 | 10;
+
+bool has_only_timestamps(const TcpOptions& options) {
+  return options.timestamps && !options.mss && !options.window_scale && !options.sack_permitted && options.sack.empty();
 }
 
 }  // namespace
 
 TcpOptions parse_options(Bytes bytes) {
   TcpOptions options;
-  if (is_padded_timestamps(bytes)) {
+  if (bytes.size() == 12 && load32(bytes, 0) == padded_timestamps) {
     options.timestamps = Timestamps{load32(bytes, 4), load32(bytes, 8)};
     return options;
   }
@@ -134,6 +136,12 @@ TcpOptions parse_options(Bytes bytes) {
 }
 
 std::size_t emit_options(const TcpOptions& options, std::span<std::byte, max_options_size> bytes) {
+  if (has_only_timestamps(options)) {
+    store32(bytes, 0, padded_timestamps);
+    store32(bytes, 4, options.timestamps->value);
+    store32(bytes, 8, options.timestamps->echo);
+    return 12;
+  }
   Writer out{bytes};
   if (options.mss) {
     out.put8(kind_mss);
