@@ -126,8 +126,12 @@ void Core::free_slot(std::uint32_t index) {
   --connections_;
 }
 
-std::uint32_t Core::find_slot(const FourTuple& tuple) const {
-  return table_.find(tuple, [this](std::uint32_t index) { return slots_[index].tcb.tuple; });
+// Why the one found last is looked at first: segments come in trains, and the hash alone takes longer than that.
+std::uint32_t Core::find_slot(const FourTuple& tuple) {
+  if (found_last_ != none && slots_[found_last_].in_table && slots_[found_last_].tcb.tuple == tuple) return found_last_;
+  const std::uint32_t index = table_.find(tuple, [this](std::uint32_t i) -> auto& { return slots_[i].tcb.tuple; });
+  if (index != none) found_last_ = index;
+  return index;
 }
 
 std::uint32_t Core::open_slot(const FourTuple& tuple, tcp::OptionSetId options) {
@@ -171,9 +175,15 @@ void Core::settle_slot(std::uint32_t index) {
   if (slot.is_half_open && slot.tcb.state != State::syn_received) leave_half_open(index);
   if (slot.tcb.state == State::closed) return retire(index);
   if (slot.listener != none && slot.tcb.news.established && !slot.acceptable) child_is_established(index);
-  wheel_.arm(index, tcp::next_deadline(slot.tcb));
-  push_ready(index);
+  take_a_turn(index);
   push_event(index);
+}
+
+// Whoever has something to send takes his turn, and tells his deadline at its end; the others tell it now.
+void Core::take_a_turn(std::uint32_t index) {
+  const tcp::Tcb& tcb = slots_[index].tcb;
+  if (tcp::wants_turn(tcb)) return push_ready(index);
+  wheel_.arm_no_later(index, tcp::next_deadline(tcb));
 }
 
 // The connection is CLOSED: it leaves the tables. The slot stays for as long as a user holds it, to tell why.
@@ -242,7 +252,7 @@ void Core::wait_for_room(HandleId id) {
 
 // All of them: who finds no room again waits again.
 void Core::wake_starved() {
-  if (blocks_.is_scarce()) return;
+  if (starved_.empty() || blocks_.is_scarce()) return;
   for (std::uint32_t index = starved_.pop(*this); index != none; index = starved_.pop(*this)) {
     Slot& slot = slots_[index];
     slot.is_starved = false;
@@ -288,11 +298,9 @@ std::optional<OutboundPacket> Core::transmit(Instant now) {
   }
   fire_deadlines(now);
   wake_starved();
-  auto packet = next_reply();
-  if (!packet) packet = next_icmp();
-  if (!packet) packet = next_segment(now);
-  if (packet) ++statistics_.packets_sent;
-  return packet;
+  if (!replies_.empty()) return next_reply();
+  if (!icmp_replies_.empty()) return next_icmp();
+  return next_segment(now);
 }
 
 void Core::fire_deadlines(Instant now) {
@@ -305,19 +313,18 @@ void Core::fire_deadlines(Instant now) {
   }
 }
 
-std::optional<OutboundPacket> Core::next_reply() {
-  if (replies_.empty()) return std::nullopt;
+OutboundPacket Core::next_reply() {
   const Reply reply = replies_.front();
   replies_.pop();
   if (reply.segment.rst()) ++statistics_.resets_sent;
   return build(ip_header(reply.tuple, reply.ttl, reply.dscp), reply.segment, 0, 0);
 }
 
-std::optional<OutboundPacket> Core::next_icmp() {
-  if (icmp_replies_.empty()) return std::nullopt;
+OutboundPacket Core::next_icmp() {
   const IcmpReply reply = icmp_replies_.front();
   icmp_replies_.pop();
   sending_block_ = reply.block;
+  ++statistics_.packets_sent;
   return OutboundPacket{.headers = {blocks_.data(reply.block), reply.size}, .text = {}, .offload = {}};
 }
 
@@ -328,11 +335,14 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
     Slot& slot = slots_[index];
     slot.is_ready = false;
     if (!slot.in_use || slot.tcb.state == State::closed) continue;
-    const auto out = tcp::output(slot.tcb, environment_, now);
-    wheel_.arm(index, tcp::next_deadline(slot.tcb));
-    if (!out) continue;
-    push_ready(index);
-    return build_text(slot.tcb, *out);
+    tcp::Outgoing out;
+    if (tcp::output(slot.tcb, environment_, now, out)) {
+      take_a_turn(index);
+      return build_text(slot.tcb, out);
+    }
+    const Instant deadline = tcp::next_deadline(slot.tcb);
+    wheel_.arm_no_later(index, deadline);
+    if (deadline <= now) fire_deadlines(now);  // it came while the connection waited for its turn
   }
   return std::nullopt;
 }
@@ -363,6 +373,7 @@ OutboundPacket Core::build(const wire::Ipv4Header& ip, const wire::Segment& segm
   const std::span<const Bytes> text{pieces_.data(), pieces};
   const auto kind = config_.checksum_offload ? wire::ChecksumKind::partial : wire::ChecksumKind::full;
   const std::size_t size = wire::emit_segment(ip, segment, text, kind, headers_);
+  ++statistics_.packets_sent;
   return {
       .headers = Bytes{headers_}.first(size),
       .text = text,

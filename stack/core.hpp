@@ -207,19 +207,20 @@ class Core {
   [[nodiscard]] SeqNum choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
   [[nodiscard]] std::uint32_t choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers,
                                                       Instant now) const;
-  [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple) const;
+  [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple);
   [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
   void settle_slot(std::uint32_t index);
   void retire(std::uint32_t index);
   void adopt(std::uint32_t listener, std::uint32_t child);
   void leave_half_open(std::uint32_t index);
   void child_is_established(std::uint32_t index);
+  void take_a_turn(std::uint32_t index);
   void push_ready(std::uint32_t index);
   void push_event(std::uint32_t index);
   void wake_starved();
   void fire_deadlines(Instant now);
-  std::optional<OutboundPacket> next_reply();
-  std::optional<OutboundPacket> next_icmp();
+  OutboundPacket next_reply();
+  OutboundPacket next_icmp();
   std::optional<OutboundPacket> next_segment(Instant now);
   OutboundPacket build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t pieces, std::uint32_t mss);
   wire::Ipv4Header ip_header(const FourTuple& tuple, std::uint8_t ttl, std::uint8_t dscp);
@@ -252,6 +253,7 @@ class Core {
 
   Slot* slots_;
   std::uint32_t touched_slots_ = 0;
+  std::uint32_t found_last_ = none;  // by find_slot()
   std::uint32_t free_slots_ = none;
   std::uint32_t connections_ = 0;
   std::uint32_t half_open_ = 0;

@@ -17,12 +17,6 @@ TimerWheel::TimerWheel(std::uint32_t capacity, std::pmr::memory_resource* memory
 
 TimerWheel::~TimerWheel() { memory_->deallocate(nodes_, required_memory(capacity_), alignof(Node)); }
 
-TimerWheel::Key TimerWheel::key_of(Instant instant) {
-  return static_cast<Key>(instant.time_since_epoch().count()) ^ (Key{1} << 63);
-}
-
-Instant TimerWheel::instant_of(Key key) { return Instant{Duration{static_cast<std::int64_t>(key ^ (Key{1} << 63))}}; }
-
 std::uint32_t TimerWheel::bucket_of(Key deadline) const {
   if (deadline <= now_) return due_bucket;
   const auto level = (static_cast<std::uint32_t>(std::bit_width(deadline ^ now_)) - 1) / digit_bits;
@@ -68,6 +62,7 @@ void TimerWheel::link(std::uint32_t slot) {
   }
   heads_[bucket] = slot;
   earliest_[bucket] = std::min(earliest_[bucket], node.deadline);
+  soonest_ = std::min(soonest_, node.deadline);
 }
 
 void TimerWheel::unlink(std::uint32_t slot) {
@@ -101,9 +96,11 @@ Instant TimerWheel::next_deadline() const {
   return instant_of(earliest_[first_bucket()]);
 }
 
-std::uint32_t TimerWheel::expire(Instant now) {
+std::uint32_t TimerWheel::expire_due(Instant now) {
   while (heads_[due_bucket] == no_slot) {
-    if (!advance_to(key_of(now))) return no_slot;
+    if (advance_to(key_of(now))) continue;
+    soonest_ = used_levels_ == 0 ? not_armed : earliest_[first_bucket()];
+    return no_slot;
   }
   const std::uint32_t slot = heads_[due_bucket];
   cancel(slot);

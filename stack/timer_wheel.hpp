@@ -29,6 +29,12 @@ class TimerWheel {
   /// Sets or moves the slot's deadline. One in the past fires with the next expire(); `never` is cancel().
   void arm(std::uint32_t slot, Instant deadline);
   void cancel(std::uint32_t slot);
+  /// As arm(), but a slot that would fire earlier than this stays where it is, and its owner arms it again then. Why:
+  /// deadlines are put off with every packet, and few are ever reached.
+  void arm_no_later(std::uint32_t slot, Instant deadline) {
+    const bool early_enough = armed(slot) && nodes_[slot].deadline <= key_of(deadline);
+    if (deadline == never || !early_enough) arm(slot, deadline);
+  }
   [[nodiscard]] bool armed(std::uint32_t slot) const {
     return slot < initialised_ && nodes_[slot].deadline != not_armed;
   }
@@ -38,7 +44,7 @@ class TimerWheel {
   [[nodiscard]] Instant next_deadline() const;
   /// Disarms and returns one slot whose deadline is not after `now`, in no certain order; no_slot when there is none
   /// left. Amortised O(1), however far time has come. Time must not run back.
-  std::uint32_t expire(Instant now);
+  std::uint32_t expire(Instant now) { return key_of(now) < soonest_ ? no_slot : expire_due(now); }
 
  private:
   // Deadlines as unsigned numbers in the same order, so that digits and differences are plain.
@@ -56,8 +62,9 @@ class TimerWheel {
   static constexpr std::uint32_t levels = (64 + digit_bits - 1) / digit_bits;
   static constexpr std::uint32_t due_bucket = levels * digits;
 
-  static Key key_of(Instant instant);
-  static Instant instant_of(Key key);
+  static Key key_of(Instant instant) { return static_cast<Key>(instant.time_since_epoch().count()) ^ (Key{1} << 63); }
+  static Instant instant_of(Key key) { return Instant{Duration{static_cast<std::int64_t>(key ^ (Key{1} << 63))}}; }
+  std::uint32_t expire_due(Instant now);
   [[nodiscard]] std::uint32_t bucket_of(Key deadline) const;
   [[nodiscard]] std::uint32_t first_bucket() const;
   void initialise_up_to(std::uint32_t slot);
@@ -75,6 +82,7 @@ class TimerWheel {
 
   // Invariant: bucket_of(deadline), which depends on now_, names the bucket that each armed node is in.
   Key now_ = 0;
+  Key soonest_ = not_armed;                          // no deadline is earlier
   std::uint32_t used_levels_ = 0;                    // bit: the level has a bucket in use
   std::array<std::uint64_t, levels> used_digits_{};  // bit: the bucket is in use
   std::array<std::uint32_t, due_bucket + 1> heads_;

@@ -22,25 +22,26 @@ std::uint32_t largest_window(const Tcb& tcb) { return largest_unscaled_window <<
 
 // The smallest multiple of the window's unit that is not less than `octets`.
 std::uint32_t round_up_to_scale(const Tcb& tcb, std::uint32_t octets) {
-  const std::uint32_t unit = 1u << tcb.rcv.scale;
-  return (octets + unit - 1) / unit * unit;
+  const std::uint32_t rest = (1u << tcb.rcv.scale) - 1;
+  return (octets + rest) & ~rest;
 }
 
-std::uint32_t offerable_window(const Tcb& tcb, const Environment& env) {
-  return std::min(free_space(tcb, env), largest_window(tcb)) >> tcb.rcv.scale << tcb.rcv.scale;
+std::uint32_t offerable_window(const Tcb& tcb, std::uint32_t free) {
+  return std::min(free, largest_window(tcb)) >> tcb.rcv.scale << tcb.rcv.scale;
 }
 
 // MUST-39: the window grows by a full segment or half the buffer, or not at all. The buffer is what the pool lets this
 // connection hold: a step that a small pool has no room for would keep a closed window closed for ever.
-std::uint32_t window_step(const Tcb& tcb, const Environment& env) {
-  const std::uint32_t buffer = tcb.receive_queue.readable() + free_space(tcb, env);
+std::uint32_t window_step(const Tcb& tcb, std::uint32_t free) {
+  const std::uint32_t buffer = tcb.receive_queue.readable() + free;
   return std::clamp<std::uint32_t>(buffer / 2, 1, tcb.mss());
 }
 
 void open_window(Tcb& tcb, const Environment& env) {
   if (tcb.fin_received) return;
-  const std::uint32_t space = offerable_window(tcb, env);
-  if (space >= tcb.rcv.wnd + window_step(tcb, env)) {
+  const std::uint32_t free = free_space(tcb, env);
+  const std::uint32_t space = offerable_window(tcb, free);
+  if (space >= tcb.rcv.wnd + window_step(tcb, free)) {
     tcb.rcv.wnd = space;
   } else {
     // The right edge must not move left (SHLD-14), and only whole units can be told.
@@ -76,41 +77,36 @@ wire::Segment base_segment(const Tcb& tcb, SeqNum seq, wire::Flags flags) {
   return segment;
 }
 
-/// Works out one segment. Each member asks one question or makes one kind of segment.
+/// Works out one segment, in place. Each member asks one question or makes one kind of segment; those that ask return
+/// whether they made one.
 class Output {
  public:
-  Output(Tcb& tcb, Environment& env, Instant now) : tcb_(tcb), env_(env), now_(now) {}
+  Output(Tcb& tcb, Environment& env, Instant now, Outgoing& out) : tcb_(tcb), env_(env), now_(now), out_(out) {}
 
-  std::optional<Outgoing> next() {
-    if (tcb_.state == State::closed || tcb_.state == State::listen) return std::nullopt;
-    if (tcb_.state != State::time_wait) {
-      if (auto segment = handshake()) return segment;
-      if (auto segment = loss_probe()) return segment;
-      if (auto segment = retransmission()) return segment;
-      if (auto segment = new_text()) return segment;
-      if (auto segment = window_probe()) return segment;
-      if (auto segment = keep_alive_probe()) return segment;
-    }
-    if (tcb_.ack_owed == AckOwed::now) return finished({.segment = make_ack(tcb_, env_, now_)});
-    return std::nullopt;
+  bool next() {
+    if (tcb_.state == State::closed || tcb_.state == State::listen) return false;
+    const bool speaks = tcb_.state != State::time_wait;
+    return (speaks &&
+            (handshake() || loss_probe() || retransmission() || new_text() || window_probe() || keep_alive_probe())) ||
+           acknowledgment();
   }
 
  private:
   [[nodiscard]] bool in_handshake() const { return tcb_.state == State::syn_sent || tcb_.state == State::syn_received; }
 
-  std::optional<Outgoing> handshake() {
-    if (tcb_.syn_sent()) return std::nullopt;
+  bool handshake() {
+    if (tcb_.syn_sent()) return false;
     note_first_transmission(tcb_.snd.iss, tcb_.snd.iss + 1);
     return make(tcb_.snd.iss, tcb_.snd.iss + 1);
   }
 
-  std::optional<Outgoing> retransmission() {
+  bool retransmission() {
     const RecordId id = tcb_.sent.first_lost(env_.sent);
-    if (id == no_record || !congestion_window_allows()) return std::nullopt;
+    if (id == no_record || !congestion_window_allows()) return false;
     return resend(id);
   }
 
-  Outgoing resend(RecordId id) {
+  bool resend(RecordId id) {
     const SeqNum end = cut_to_one_packet(id);
     tcb_.sent.mark_resent(env_.sent, id, now_);
     const SeqNum seq = env_.sent[id].seq;
@@ -121,19 +117,19 @@ class Output {
   }
 
   // RFC 8985 section 7.3: new text if there is some, else the last segment again; cwnd does not matter for one segment.
-  std::optional<Outgoing> loss_probe() {
-    if (!tcb_.probe_loss) return std::nullopt;
+  bool loss_probe() {
+    if (!tcb_.probe_loss) return false;
     tcb_.probe_loss = false;
-    if (tcb_.sent.empty()) return std::nullopt;
+    if (tcb_.sent.empty()) return false;
     tcb_.probe_out = true;
     const std::uint32_t fresh = std::min({tcb_.unsent(), usable_window(), tcb_.mss()});
     tcb_.probe_repeats = fresh == 0;
-    auto probe = fresh > 0 ? std::optional{send_new(fresh)} : repeat_last();
+    const bool made = fresh > 0 ? send_new(fresh) : repeat_last();
     tcb_.probe_end = tcb_.snd.nxt;
-    return probe;
+    return made;
   }
 
-  std::optional<Outgoing> repeat_last() {
+  bool repeat_last() {
     const SentRecord& tail = env_.sent[tcb_.sent.tail()];
     const std::uint32_t most = longest_up_to(tail.end);
     if (tail.length() > most) tcb_.sent.split(env_.sent, tcb_.sent.tail(), tail.end - most);
@@ -157,11 +153,11 @@ class Output {
 
   [[nodiscard]] bool congestion_window_allows() const { return tcb_.in_flight() < tcb_.congestion.cwnd; }
 
-  std::optional<Outgoing> new_text() {
-    if (in_handshake()) return std::nullopt;
+  bool new_text() {
+    if (in_handshake()) return false;
     const std::uint32_t unsent = tcb_.unsent();
     const bool fin = tcb_.fin_queued && !tcb_.fin_sent;
-    if (unsent == 0 && !fin) return std::nullopt;
+    if (unsent == 0 && !fin) return false;
 
     const std::uint32_t size = sendable(unsent);
     const bool with_fin = fin && size == unsent;
@@ -172,25 +168,29 @@ class Output {
   }
 
   /// `size` octets that were never sent, and FIN when they are the last.
-  Outgoing send_new(std::uint32_t size) {
+  bool send_new(std::uint32_t size) {
     const bool with_fin = tcb_.fin_queued && !tcb_.fin_sent && size == tcb_.unsent();
     const SeqNum seq = tcb_.snd.nxt;
     const SeqNum end = seq + size + (with_fin ? 1u : 0u);
     tcb_.fin_sent = tcb_.fin_sent || with_fin;
     restart_after_idle();
     note_first_transmission(seq, end);
-    Outgoing out = make(seq, end);
-    mark_ecn(out);
+    make_text(seq, end);
+    mark_ecn();
     // RFC 6298 (5.1): new text starts a timer that is off, and puts off none; a loss probe counts from the latest text.
-    if (tcb_.selective_acks && tcb_.timer != Timer::reordering) arm_loss_timer(tcb_, env_, now_);
-    return out;
+    if (tcb_.selective_acks && tcb_.timer != Timer::reordering) {
+      arm_loss_timer(tcb_, env_, now_);
+    } else {
+      ensure_timer();
+    }
+    return true;
   }
 
   // RFC 3168 section 6.1.2 and 6.1.5: new text only, never a retransmission.
-  void mark_ecn(Outgoing& out) {
-    if (!tcb_.ecn || out.text_size == 0) return;
-    out.ecn_capable = true;
-    if (tcb_.window_reduced) out.segment.flags.set(wire::Flag::cwr);
+  void mark_ecn() {
+    if (!tcb_.ecn || out_.text_size == 0) return;
+    out_.ecn_capable = true;
+    if (tcb_.window_reduced) out_.segment.flags.set(wire::Flag::cwr);
     tcb_.window_reduced = false;
   }
 
@@ -215,7 +215,7 @@ class Output {
   [[nodiscard]] std::uint32_t packet_limit() const {
     const std::uint32_t mss = tcb_.mss();
     if (tcb_.urgent_sent) return mss;
-    return std::max(mss, env_.segmentation_offload / mss * mss);
+    return env_.segmentation_offload == 0 ? mss : std::max(mss, env_.segmentation_offload / mss * mss);
   }
 
   // RFC 9293 section 3.8.6.2.1: a full segment, or half of the largest window the peer ever had, or the override.
@@ -229,34 +229,40 @@ class Output {
   }
 
   // Text waits for a larger window and nothing is out that would bring one: the persist timer makes sure (MUST-36).
-  std::optional<Outgoing> wait_for_window() {
+  bool wait_for_window() {
     if (tcb_.outstanding() == 0 && tcb_.timer == Timer::off) {
       tcb_.progress_at = now_;
       arm_persist(tcb_, env_, now_);
     }
-    return std::nullopt;
+    return false;
   }
 
   // Deviation: RFC 9293 section 3.8.6.1 speaks of an octet of new text. This probe repeats an acknowledged sequence
   // number without text, as deployed stacks do: any receiver must answer it with its window, and nothing can be half
   // accepted.
-  std::optional<Outgoing> window_probe() {
-    if (!tcb_.probe_window) return std::nullopt;
+  bool window_probe() {
+    if (!tcb_.probe_window) return false;
     tcb_.probe_window = false;
     return probe();
   }
 
-  std::optional<Outgoing> keep_alive_probe() {
-    if (!tcb_.probe_alive) return std::nullopt;
+  bool keep_alive_probe() {
+    if (!tcb_.probe_alive) return false;
     tcb_.probe_alive = false;
     return probe();
   }
 
-  Outgoing probe() {
-    wire::Segment segment = make_ack(tcb_, env_, now_);
-    segment.seq = tcb_.snd.una - 1;
-    mark_urgent(tcb_, segment);
-    return finished({.segment = segment});
+  bool probe() {
+    out_.segment = make_ack(tcb_, env_, now_);
+    out_.segment.seq = tcb_.snd.una - 1;
+    mark_urgent(tcb_, out_.segment);
+    return finish();
+  }
+
+  bool acknowledgment() {
+    if (tcb_.ack_owed != AckOwed::now) return false;
+    out_.segment = make_ack(tcb_, env_, now_);
+    return finish();
   }
 
   // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one.
@@ -276,30 +282,34 @@ class Output {
   }
 
   /// The segment that covers [seq, end): SYN, text and FIN stand where the sequence numbers say.
-  Outgoing make(SeqNum seq, SeqNum end) {
-    if (seq == tcb_.snd.iss) return send_syn();
-    const SeqNum start = tcb_.queue_start();
-    const bool fin = is_behind_fin(end);
-    Outgoing out{.segment = make_ack(tcb_, env_, now_), .text_offset = seq - start};
-    out.segment.seq = seq;
-    mark_urgent(tcb_, out.segment);
-    out.segment.options.sack = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
-    out.text_size = end - seq - (fin ? 1u : 0u);
-    out.mss = tcb_.mss();
-    if (fin) out.segment.flags.set(wire::Flag::fin);
-    // MUST-61, SHLD-27: PSH on the segment that empties the queue.
-    if (out.text_size > 0 && end - (fin ? 1u : 0u) == tcb_.queue_end()) out.segment.flags.set(wire::Flag::psh);
-    tcb_.sent_at = now_;
-    env_.counters.bytes_sent += out.text_size;
+  bool make(SeqNum seq, SeqNum end) {
     ensure_timer();
-    return finished(out);
+    return seq == tcb_.snd.iss ? make_syn() : make_text(seq, end);
+  }
+
+  bool make_text(SeqNum seq, SeqNum end) {
+    const bool fin = is_behind_fin(end);
+    wire::Segment& segment = out_.segment;
+    segment = make_ack(tcb_, env_, now_);
+    segment.seq = seq;
+    mark_urgent(tcb_, segment);
+    segment.options.sack = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
+    out_.text_offset = seq - tcb_.queue_start();
+    out_.text_size = end - seq - (fin ? 1u : 0u);
+    out_.mss = tcb_.mss();
+    if (fin) segment.flags.set(wire::Flag::fin);
+    // MUST-61, SHLD-27: PSH on the segment that empties the queue.
+    if (out_.text_size > 0 && end - (fin ? 1u : 0u) == tcb_.queue_end()) segment.flags.set(wire::Flag::psh);
+    tcb_.sent_at = now_;
+    env_.counters.bytes_sent += out_.text_size;
+    return finish();
   }
 
   // RFC 3168 section 6.1.1.1: a SYN that may have been lost for its offer of ECN goes again without one.
-  Outgoing send_syn() {
+  bool make_syn() {
     if (tcb_.state == State::syn_sent && tcb_.retransmissions > 0) tcb_.ecn = false;
-    ensure_timer();
-    return finished({.segment = make_syn(tcb_, env_, now_)});
+    out_.segment = tcp::make_syn(tcb_, env_, now_);
+    return finish();
   }
 
   void ensure_timer() {
@@ -307,23 +317,35 @@ class Output {
   }
 
   // Whatever leaves carries our ACK field, so nothing is owed any more.
-  Outgoing finished(Outgoing out) {
-    if (out.segment.has_ack()) tcb_.ack_owed = AckOwed::no;
-    if (out.segment.has_ack()) tcb_.delayed_ack_at = never;
+  bool finish() {
+    if (out_.segment.has_ack()) {
+      tcb_.ack_owed = AckOwed::no;
+      tcb_.delayed_ack_at = never;
+    }
     tcb_.rcv.acked = tcb_.rcv.nxt;
     ++tcb_.segments_sent;
     ++env_.counters.segments_sent;
-    return out;
+    return true;
   }
 
   Tcb& tcb_;
   Environment& env_;
   Instant now_;
+  Outgoing& out_;
 };
 
 }  // namespace
 
-std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now) { return Output{tcb, env, now}.next(); }
+bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out) { return Output{tcb, env, now, out}.next(); }
+
+bool wants_turn(const Tcb& tcb) {
+  if (tcb.state == State::closed || tcb.state == State::listen) return false;
+  if (tcb.ack_owed == AckOwed::now) return true;
+  if (tcb.state == State::time_wait) return false;
+  const bool probes = tcb.probe_loss || tcb.probe_window || tcb.probe_alive;
+  return tcb.unsent() > 0 || (tcb.fin_queued && !tcb.fin_sent) || tcb.sent.lost_bytes() > 0 || probes ||
+         !tcb.syn_sent();
+}
 
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
   open_window(tcb, env);
@@ -359,8 +381,9 @@ wire::Segment make_reset(const Tcb& tcb) { return base_segment(tcb, tcb.snd.nxt,
 
 bool window_update_is_due(const Tcb& tcb, const Environment& env) {
   // A closed window, or one that can be twice as large: waiting for the next acknowledgment would hold the peer up.
-  const std::uint32_t space = offerable_window(tcb, env);
-  return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, env) && space >= 2 * tcb.rcv.wnd;
+  const std::uint32_t free = free_space(tcb, env);
+  const std::uint32_t space = offerable_window(tcb, free);
+  return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, free) && space >= 2 * tcb.rcv.wnd;
 }
 
 std::uint32_t first_window(const Tcb& tcb, const Environment& env) {

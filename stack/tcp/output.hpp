@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "stack/tcp/tcb.hpp"
 
@@ -18,9 +17,12 @@ struct Outgoing {
   std::uint32_t mss = 0;     ///< where a device cuts it, when text_size is larger
 };
 
-/// The next segment to send, in order of need: handshake, retransmission, new text and FIN, probes, acknowledgment.
-/// Nothing when nothing may be sent now. What it returns counts as sent.
-std::optional<Outgoing> output(Tcb& tcb, Environment& env, Instant now);
+/// Makes `out`, which is fresh, the next segment to send, in order of need: handshake, retransmission, new text and
+/// FIN, probes, acknowledgment. It counts as sent then. False when nothing may be sent now.
+bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out);
+
+/// False when output() would certainly do nothing.
+bool wants_turn(const Tcb& tcb);
 
 /// An acknowledgment of what has arrived, with SACK blocks: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>.
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now);
