@@ -151,16 +151,20 @@ void Stream::commit(std::size_t size) {
 }
 
 std::expected<std::size_t, Error> Stream::write(Bytes text) {
+  if (text.empty()) return 0;
+  const auto first = write_space();
+  if (!first) return std::unexpected(first.error());
+  Core& core = *stack_->core_;
+  tcp::Tcb& tcb = *core.find(id_);
   std::size_t total = 0;
-  while (total < text.size()) {
-    const auto room = write_space();
-    if (!room && total == 0) return std::unexpected(room.error());
-    if (!room) break;
+  for (auto room = first; room; room = write_space()) {
     const std::size_t part = std::min(room->size(), text.size() - total);
     std::memcpy(room->data(), text.data() + total, part);
-    commit(part);
+    tcp::commit(tcb, static_cast<std::uint32_t>(part));
     total += part;
+    if (total == text.size()) break;
   }
+  core.settle(id_);
   return total;
 }
 
