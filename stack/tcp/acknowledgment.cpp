@@ -20,6 +20,20 @@ class Acknowledgment {
         flight_before_(tcb.in_flight()),
         outstanding_before_(tcb.outstanding()) {}
 
+  /// Nothing is in flight, and nothing is told of what was: so it is with a peer that sends and does not receive.
+  [[nodiscard]] bool can_only_tell_a_window() const {
+    return outstanding_before_ == 0 && segment_.options.sack.empty() && tcb_.recovery == Recovery::open &&
+           !tcb_.probe_out && !segment_.flags.has(wire::Flag::ece);
+  }
+
+  /// What process() comes to then.
+  void process_window() {
+    update_window();
+    note_progress();
+    tcb_.cwnd_limited = false;
+    stop_timer(tcb_);
+  }
+
   void process() {
     const bool duplicate = is_duplicate();
     if (segment_.ack > tcb_.snd.una) advance();
@@ -51,8 +65,8 @@ class Acknowledgment {
     tcb_.snd.una = segment_.ack;
     tcb_.send_queue.drop_front(env_.blocks, text);
     tcb_.bytes_acked += text;
-    tcb_.fin_acked = tcb_.fin_acked || fin;
-    tcb_.urgent_sent = tcb_.urgent_sent && tcb_.snd.up > tcb_.snd.una;
+    if (fin) tcb_.fin_acked = true;
+    if (tcb_.urgent_sent && tcb_.snd.up <= tcb_.snd.una) tcb_.urgent_sent = false;
     tcb_.reno_sacked -= std::min(tcb_.reno_sacked, all);
     tcb_.duplicate_acks = 0;
     tcb_.backoff = 0;
@@ -293,7 +307,9 @@ void set_send_window(Tcb& tcb, const wire::Segment& segment) {
 }
 
 void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
-  Acknowledgment{tcb, segment, env, now}.process();
+  Acknowledgment acknowledgment{tcb, segment, env, now};
+  if (acknowledgment.can_only_tell_a_window()) return acknowledgment.process_window();
+  acknowledgment.process();
 }
 
 }  // namespace backstop::tcp

@@ -29,6 +29,10 @@ class BlockPool {
   BlockId take() { return in_use_ - arrivals_ < share() ? take_any() : no_block; }
   /// The same for text that arrives; give_back_arrival() returns it.
   BlockId take_for_arrival();
+  /// Whether `size` octets in order certainly find blocks, one of them begun and one of them not ended.
+  [[nodiscard]] bool have_room_for_arrival(std::size_t size) const {
+    return available_for_arrival() > (size >> block_bits_) + 1;
+  }
   /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some.
   [[nodiscard]] bool is_scarce() const { return available() <= 2 * reserve(); }
   void give_back(BlockId block);

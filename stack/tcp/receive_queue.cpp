@@ -52,11 +52,11 @@ std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text) {
 }
 
 BlockId ReceiveQueue::find_or_insert(BlockPool& pool, std::uint32_t tag) {
+  if (hint_ != no_block && pool.tag(hint_) == tag) return hint_;
   const SeqNum start{tag};
   BlockId before = no_block;
   BlockId at = head_;
-  if (hint_ != no_block && SeqNum{pool.tag(hint_)} <= start) {
-    if (pool.tag(hint_) == tag) return hint_;
+  if (hint_ != no_block && SeqNum{pool.tag(hint_)} < start) {
     before = hint_;
     at = pool.next(hint_);
   }

@@ -30,6 +30,7 @@ void begin_round(Tcb& tcb, Instant now) {
 
 void right_size(Tcb& tcb, const Environment& env, Instant now) {
   const std::int64_t elapsed = timestamp_clock(now) - tcb.rcv.round_at;
+  if (elapsed < least_round) return;
   const std::int64_t round = round_trip(tcb);
   if (elapsed < round) return;
   const std::uint64_t read = tcb.receive_queue.front() - tcb.rcv.round_start;

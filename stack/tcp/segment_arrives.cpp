@@ -53,6 +53,65 @@ void note_peer_syn(Tcb& tcb, const wire::Segment& syn, Instant now) {
   negotiate(tcb, syn, now);
 }
 
+void note_heard(Tcb& tcb, Instant now) {
+  ++tcb.segments_received;
+  tcb.heard_at = now;
+  tcb.keep_alive_probes = 0;
+}
+
+// RFC 7323 section 4.3: from a segment that spans what was last acknowledged.
+void remember_timestamp(Tcb& tcb, const wire::Segment& segment, Instant now) {
+  if (!tcb.timestamps || !segment.options.timestamps || segment.seq > tcb.rcv.acked) return;
+  if (is_before(segment.options.timestamps->value, tcb.ts_recent)) return;
+  tcb.ts_recent = segment.options.timestamps->value;
+  tcb.ts_recent_at = now;
+}
+
+// RFC 9293 section 3.8.6.3: at once for every second full segment, a filled hole, and a young connection.
+void owe_acknowledgment(Tcb& tcb, const Environment& env, bool filled_hole, Instant now) {
+  const std::uint32_t unacknowledged = tcb.rcv.nxt - tcb.rcv.acked;
+  const bool quick = tcb.quick_acks > 0;
+  if (quick) --tcb.quick_acks;
+  if (filled_hole || quick || unacknowledged >= 2 * tcb.mss()) {
+    tcb.ack_owed = AckOwed::now;
+  } else if (tcb.ack_owed == AckOwed::no) {
+    tcb.ack_owed = AckOwed::delayed;
+    tcb.delayed_ack_at = now + env.parameters.delayed_ack;
+  }
+}
+
+/// `arrived` more octets are in order.
+void advance(Tcb& tcb, Environment& env, std::uint32_t arrived, bool filled_hole, Instant now) {
+  tcb.rcv.nxt += arrived;
+  tcb.rcv.wnd -= std::min(tcb.rcv.wnd, arrived);
+  tcb.bytes_received += arrived;
+  env.counters.bytes_received += arrived;
+  tcb.news.readable = true;
+  owe_acknowledgment(tcb, env, filled_hole, now);
+}
+
+/// Header prediction (Jacobson 1990): what nearly every segment of an open connection is. It is the next in order,
+/// there is room for all of it, and it says nothing out of the ordinary.
+bool is_expected(const Tcb& tcb, const wire::Segment& segment, const Environment& env) {
+  const wire::TcpOptions& options = segment.options;
+  wire::Flags flags = segment.flags;
+  flags.clear(wire::Flag::psh);
+  return tcb.state == State::established && flags == wire::Flags{wire::Flag::ack} && segment.seq == tcb.rcv.nxt &&
+         segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
+         options.timestamps.has_value() == tcb.timestamps &&
+         (!tcb.timestamps || !is_before(options.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
+         !tcb.fin_known && !tcb.receive_queue.has_gaps() && env.blocks.have_room_for_arrival(segment.text.size());
+}
+
+/// What the eight steps come to for it.
+void take_expected(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+  remember_timestamp(tcb, segment, now);
+  process_acknowledgment(tcb, segment, env, now);
+  if (segment.text.empty()) return;
+  const std::size_t kept = tcb.receive_queue.insert(env.blocks, segment.seq, segment.text);
+  advance(tcb, env, static_cast<std::uint32_t>(kept), false, now);
+}
+
 /// One segment's way through section 3.10.7.4. A step returns whether the next one is to be taken.
 class SegmentArrives {
  public:
@@ -84,7 +143,7 @@ class SegmentArrives {
     if (tcb_.state == State::syn_received && seg_.syn() && seg_.seq == tcb_.rcv.irs && !peer_syn_again()) return false;
     if (!passes_paws()) return answer_unacceptable();
     if (!is_acceptable()) return answer_unacceptable();
-    remember_timestamp();
+    remember_timestamp(tcb_, seg_, now_);
     trim_left();
     trim_right();
     return true;
@@ -229,14 +288,6 @@ class SegmentArrives {
     if (!(tcb_.duplicate.left < tcb_.duplicate.right)) tcb_.duplicate = {};
   }
 
-  // RFC 7323 section 4.3: from a segment that spans what was last acknowledged.
-  void remember_timestamp() {
-    if (!tcb_.timestamps || !seg_.options.timestamps || seg_.seq > tcb_.rcv.acked) return;
-    if (is_before(seg_.options.timestamps->value, tcb_.ts_recent)) return;
-    tcb_.ts_recent = seg_.options.timestamps->value;
-    tcb_.ts_recent_at = now_;
-  }
-
   void trim_left() {
     if (!(seg_.seq < tcb_.rcv.nxt)) return;
     note_duplicate(seg_.seq);
@@ -321,12 +372,7 @@ class SegmentArrives {
       reply_ = reply_with_ack();  // out of order: each one a duplicate ACK of its own (MAY-13)
       return true;
     }
-    tcb_.rcv.nxt += arrived;
-    tcb_.rcv.wnd -= std::min(tcb_.rcv.wnd, arrived);
-    tcb_.bytes_received += arrived;
-    env_.counters.bytes_received += arrived;
-    tcb_.news.readable = true;
-    owe_acknowledgment(had_gaps);
+    advance(tcb_, env_, arrived, had_gaps, now_);
     return true;
   }
 
@@ -341,19 +387,6 @@ class SegmentArrives {
     if (kept > 0 || seg_.seq != tcb_.rcv.nxt || !tcb_.receive_queue.has_gaps()) return kept;
     tcb_.receive_queue.drop_out_of_order(env_.blocks);
     return tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text);
-  }
-
-  // RFC 9293 section 3.8.6.3: at once for every second full segment, a filled hole, and a young connection.
-  void owe_acknowledgment(bool filled_hole) {
-    const std::uint32_t unacknowledged = tcb_.rcv.nxt - tcb_.rcv.acked;
-    const bool quick = tcb_.quick_acks > 0;
-    if (quick) --tcb_.quick_acks;
-    if (filled_hole || quick || unacknowledged >= 2 * tcb_.mss()) {
-      tcb_.ack_owed = AckOwed::now;
-    } else if (tcb_.ack_owed == AckOwed::no) {
-      tcb_.ack_owed = AckOwed::delayed;
-      tcb_.delayed_ack_at = now_ + env_.parameters.delayed_ack;
-    }
   }
 
   void receive_fin() {
@@ -467,9 +500,15 @@ class SegmentArrives {
 
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now) {
-  ++tcb.segments_received;
-  tcb.heard_at = now;
-  tcb.keep_alive_probes = 0;
+  if (!is_expected(tcb, segment, env)) return segment_arrives_by_steps(tcb, segment, congestion_experienced, env, now);
+  note_heard(tcb, now);
+  take_expected(tcb, segment, env, now);
+  return std::nullopt;
+}
+
+std::optional<wire::Segment> segment_arrives_by_steps(Tcb& tcb, const wire::Segment& segment,
+                                                      bool congestion_experienced, Environment& env, Instant now) {
+  note_heard(tcb, now);
   SegmentArrives arrival{tcb, segment, congestion_experienced, env, now};
   return tcb.state == State::syn_sent ? arrival.process_in_syn_sent() : arrival.process();
 }
