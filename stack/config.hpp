@@ -40,7 +40,8 @@ struct Config {
   std::uint32_t max_taps = 4;
   /// Different sets of options that connections and listeners may have at a time, the stack's own counted.
   std::uint16_t max_option_sets = 64;
-  /// Blocks that all send and receive queues share, and the octets in each.
+  /// Blocks that all send and receive queues share, and the octets in each. A connection that reads and writes needs
+  /// two; with fewer for all that are busy, some wait until others are done.
   std::uint32_t blocks = 16'384;
   std::uint32_t block_size = 4096;
   /// Segments that answer at once (RST, challenge and duplicate ACKs) wait in a queue of this many.

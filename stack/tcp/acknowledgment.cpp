@@ -69,7 +69,7 @@ class Acknowledgment {
     if (tcb_.urgent_sent && tcb_.snd.up <= tcb_.snd.una) tcb_.urgent_sent = false;
     tcb_.reno_sacked -= std::min(tcb_.reno_sacked, all);
     tcb_.duplicate_acks = 0;
-    tcb_.backoff = 0;
+    tcb_.timeouts = 0;
     if (tcb_.soft_error == Error::excessive_retransmissions) tcb_.soft_error.reset();
     acked_ = text;
     take_rtt_sample();
@@ -104,14 +104,16 @@ class Acknowledgment {
     }
   }
 
-  // RFC 6298 section 3: from segments that were sent once. When a retransmission is acknowledged too, whatever lay
-  // behind the hole was held back by it; then the echoed timestamp must prove which transmission arrived (RFC 7323
-  // section 4).
+  // RFC 6298 section 3: from segments that were sent once. Only a sample ends the backing off (section 5): an RTO that
+  // is too short makes every segment be sent twice, and so would never learn better. When a retransmission is
+  // acknowledged too, whatever lay behind the hole was held back by it; then the echoed timestamp must prove which
+  // transmission arrived (RFC 7323 section 4).
   void take_rtt_sample() {
     const Instant sent_at = acked_a_retransmission_ ? latest_resent_ : latest_sent_;
     if (sent_at == immediately) return;
     rtt_ = now_ - sent_at;
     tcb_.rtt.sample(rtt_);
+    tcb_.backoff = 0;
   }
 
   void read_sack_blocks() {
@@ -190,8 +192,8 @@ class Acknowledgment {
 
   // The window has opened over text that it had no room for: that this was lost so often says nothing of the path.
   void forget_timeouts() {
-    if (tcb_.backoff == 0 || tcb_.outstanding() == 0) return;
-    tcb_.backoff = 0;
+    if (tcb_.timeouts == 0 || tcb_.outstanding() == 0) return;
+    tcb_.backoff = tcb_.timeouts = 0;
     arm_retransmission(tcb_, env_, now_);
   }
 
@@ -274,7 +276,7 @@ class Acknowledgment {
   void restart_timer() {
     const bool news = acked_ > 0 || (tcb_.selective_acks && delivered_ > 0);
     if (tcb_.outstanding() == 0) {
-      stop_timer(tcb_);
+      if (tcb_.timer != Timer::persist) stop_timer(tcb_);
     } else if (news && tcb_.timer != Timer::reordering) {
       arm_loss_timer(tcb_, env_, now_);
     }

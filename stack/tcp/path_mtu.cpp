@@ -37,7 +37,7 @@ void path_mtu_shrinks(Tcb& tcb, Environment& env, std::uint32_t mtu) {
 
 void suspect_black_hole(Tcb& tcb, Environment& env) {
   constexpr std::uint8_t timeouts_in_a_row = 4;  // Why: one more than R1 asks for, so that plain loss seldom gets here
-  if (tcb.backoff < timeouts_in_a_row || tcb.sent.empty() || tcb.path_mtu <= least_path_mtu) return;
+  if (tcb.timeouts < timeouts_in_a_row || tcb.sent.empty() || tcb.path_mtu <= least_path_mtu) return;
   const std::uint32_t length = env.sent[tcb.sent.head()].length();
   const bool refused = length > tcb.snd.wnd;  // what the peer's window has no room for vanishes with good reason
   if (length >= tcb.mss() && !refused) tcb.path_mtu = plateau_below(tcb.path_mtu);

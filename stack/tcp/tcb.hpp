@@ -127,7 +127,8 @@ struct Tcb {
   AckOwed ack_owed = AckOwed::no;
   Timer timer = Timer::off;
   Recovery recovery = Recovery::open;
-  std::uint8_t backoff = 0;  ///< times the RTO was doubled
+  std::uint8_t backoff = 0;   ///< times the RTO was doubled since it was last computed
+  std::uint8_t timeouts = 0;  ///< in a row, with nothing acknowledged: against R1
   std::uint8_t quick_acks = 0;
   std::uint8_t keep_alive_probes = 0;  ///< unanswered
   std::uint8_t duplicate_acks = 0;

@@ -42,7 +42,8 @@ void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   ++env.counters.retransmission_timeouts;
   enter_loss(tcb, env, now);
   if (tcb.backoff < 255) ++tcb.backoff;
-  if (tcb.backoff == env.options(tcb).advise_after) report_error(tcb, env, Error::excessive_retransmissions);
+  if (tcb.timeouts < 255) ++tcb.timeouts;
+  if (tcb.timeouts == env.options(tcb).advise_after) report_error(tcb, env, Error::excessive_retransmissions);
   suspect_black_hole(tcb, env);
   arm_retransmission(tcb, env, now);
 }
@@ -135,6 +136,7 @@ void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
 }
 
 void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
+  if (tcb.timer == Timer::persist) tcb.backoff = 0;  // how often a closed window was probed says nothing of the path
   tcb.timer = Timer::retransmission;
   tcb.timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
 }

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Why: the slowest users need minutes; patience and backed-off timers need some more.
-constexpr Duration longest = 3h;
+// Why: the slowest users need a quarter of an hour, and twenty of them may come one after the other.
+constexpr Duration longest = 12h;
 constexpr Duration longest_lifetime = 30s;  // of a packet
 
 }  // namespace
@@ -175,7 +175,9 @@ bool World::excuses(const End& end) const {
   const bool other_was_forceful = end.peer && ends_[*end.peer].forceful;
   switch (*end.error) {
     case Error::user_timeout:
-      return !plan_.patient || (!end.was_established && (end.may_be_refused || turned_away(end.tuple.remote.address)));
+      return !plan_.patient || is_short_of_blocks(end.tuple.local.address) ||
+             is_short_of_blocks(end.tuple.remote.address) ||
+             (!end.was_established && (end.may_be_refused || turned_away(end.tuple.remote.address)));
     case Error::connection_refused:
       return end.may_be_refused;
     case Error::connection_aborted:
@@ -185,6 +187,13 @@ bool World::excuses(const End& end) const {
     default:
       return false;
   }
+}
+
+// A connection needs a block for what it reads and one for what it writes. With fewer, it waits for others to be done.
+bool World::is_short_of_blocks(Ipv4Address address) const {
+  const std::size_t host = host_at(address);
+  const auto concerns = [host](const Visit& visit) { return visit.host == host || visit.target == host; };
+  return plan_.hosts[host].config.blocks < 2 * std::ranges::count_if(plan_.visits, concerns);
 }
 
 // Whether a host has ignored SYNs because its tables were full.

@@ -63,6 +63,7 @@ class World final : public Surroundings {
   void check_end() const;
   void judge(const End& end) const;
   [[nodiscard]] bool excuses(const End& end) const;
+  [[nodiscard]] bool is_short_of_blocks(Ipv4Address host) const;
   [[nodiscard]] bool turned_away(Ipv4Address host) const;
   [[nodiscard]] bool sent_cookies(const FourTuple& tuple) const;
   [[nodiscard]] std::size_t host_at(Ipv4Address address) const;

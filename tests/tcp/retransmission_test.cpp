@@ -56,6 +56,40 @@ TEST_CASE("retransmission: a segment sent twice gives no sample (Karn)", "[3.8.1
   CHECK(t.stream().info().srtt == before);
 }
 
+TEST_CASE("retransmission: the RTO stays backed off until there is a sample (Karn)", "[3.8.1][MUST-18][RFC6298]") {
+  Scenario t;
+  t.establish();
+  t.write(100);
+  t.expect("P. 1:101(100) ack 1");
+  t.expect_after(200ms, "P. 1:101(100) ack 1");
+  t.inject(".  1:1(0) ack 101");
+  t.write(100);
+  t.expect("P. 101:201(100) ack 1");
+  t.expect_after(400ms, "P. 101:201(100) ack 1");
+  t.inject(".  1:1(0) ack 201");
+  t.write(100);
+  t.expect("P. 201:301(100) ack 1");
+  t.inject(".  1:1(0) ack 301");  // the first that was sent once
+  t.write(100);
+  t.expect("P. 301:401(100) ack 1");
+  t.expect_after(200ms, "P. 301:401(100) ack 1");
+}
+
+TEST_CASE("retransmission: an RTO shorter than the path does not stay so", "[3.8.1][RFC6298]") {
+  Scenario t{[](Config& config) { config.tcp.initial_rto = 300ms; }};
+  t.inject("S  0:0(0) win 65535 <mss 1460>");
+  t.expect("S. 0:0(0) ack 1");
+  t.expect_after(300ms, "S. 0:0(0) ack 1");  // no sample: the handshake took 301 ms
+  t.advance(1ms);
+  t.inject(".  1:1(0) ack 1");
+  t.write(100);
+  t.expect("P. 1:101(100) ack 1");
+  t.advance(301ms);
+  t.inject(".  1:1(0) ack 101");
+  CHECK(t.stream().info().srtt == 301ms);
+  CHECK(t.stream().info().retransmissions == 1);  // that of the SYN,ACK
+}
+
 TEST_CASE("retransmission: only the oldest segment goes out at a timeout, the others follow as it is acknowledged",
           "[3.8.2][MUST-19][RFC5681]") {
   Scenario t;

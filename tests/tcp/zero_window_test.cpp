@@ -25,6 +25,19 @@ TEST_CASE("zero window: it is probed after the RTO, with doubling intervals",
   t.silence();
 }
 
+TEST_CASE("zero window: probes that were backed off do not delay the retransmission of what follows",
+          "[3.8.6.1][RFC6298]") {
+  Scenario t;
+  t.establish();
+  t.inject(".  1:1(0) ack 1 win 0");
+  t.write(100);
+  t.advance(10s);
+  t.ignore_sent();
+  t.inject(".  1:1(0) ack 1 win 65535");
+  t.expect("P. 1:101(100) ack 1");
+  t.expect_after(200ms, "P. 1:101(100) ack 1");
+}
+
 TEST_CASE("zero window: no probe while there is nothing to send", "[3.8.6.1]") {
   Scenario t;
   t.establish();
