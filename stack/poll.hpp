@@ -10,22 +10,16 @@ namespace backstop {
 /// Packets taken before answers are sent. Why: enough to share one ACK, few enough that answers do not wait.
 inline constexpr int longest_burst = 64;
 
-/// Brings packets that have arrived to the stack, at most `most` of them. Returns how many there were.
+/// Brings packets that have arrived to the stack, at most a burst of them. Returns whether there was one.
 template <class Device>
-int receive_up_to(int most, Stack& stack, Device& device, Instant now) {
+bool receive_burst(Stack& stack, Device& device, Instant now) {
   int taken = 0;
-  for (; taken < most; ++taken) {
+  for (; taken < longest_burst; ++taken) {
     const auto packet = device.receive();
     if (!packet) break;
     stack.receive(*packet, now);
   }
-  return taken;
-}
-
-/// A whole burst. Returns whether there was a packet.
-template <class Device>
-bool receive_burst(Stack& stack, Device& device, Instant now) {
-  return receive_up_to(longest_burst, stack, device, now) > 0;
+  return taken > 0;
 }
 
 /// Sends all that the stack has to send. Returns whether there was something.

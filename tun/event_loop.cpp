@@ -113,32 +113,24 @@ void EventLoop::turn() {
 }
 
 bool EventLoop::more_packets_are_likely(Instant time) const {
-  return burst_.is_stream() || time - last_packet_ < busy_poll_;
-}
-
-void EventLoop::BurstSize::took(int taken) {
-  was_full_ = taken == size_;
-  if (taken == 0) return;
-  if (!was_full_) {
-    size_ = taken;
-    full_in_a_row_ = 0;
-    return;
-  }
-  constexpr int enough =
-      4;  // Why: a request and its answer are full bursts of one too, and the next one may be as well
-  if (++full_in_a_row_ < enough) return;
-  size_ = std::min(2 * size_, longest_burst);
-  full_in_a_row_ = 0;
+  return burst_.is_stream() || linger_.goes_on() || time - last_packet_ < busy_poll_;
 }
 
 void EventLoop::receive_packets(Instant time) {
-  if (device_.fd() < 0) {
-    receive_burst(stack_, device_, time);  // Nothing would tell us of packets that we left there.
-    return;
+  // Why all at once where nothing would tell us of packets that we left there.
+  const int most = device_.fd() < 0 ? longest_burst : burst_.next();
+  int taken = 0;
+  bool last_was_full = false;
+  for (; taken < most; ++taken) {
+    const auto packet = device_.receive();
+    if (!packet) break;
+    last_was_full = packet->bytes.size() >= device_.mtu();
+    stack_.receive(*packet, time);
   }
-  const int taken = receive_up_to(burst_.next(), stack_, device_, time);
-  burst_.took(taken);
   if (taken > 0) last_packet_ = time;
+  if (device_.fd() < 0) return;
+  burst_.took(taken);
+  linger_.turned(taken, last_was_full, time);
 }
 
 void EventLoop::move_packets(Instant time) {

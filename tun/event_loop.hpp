@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "stack/stack.hpp"
+#include "tun/bursts.hpp"
 #include "tun/device.hpp"
 #include "tun/file_descriptor.hpp"
 
@@ -122,21 +123,6 @@ class EventLoop {
     WatchCallback callback;
   };
 
-  /// How many packets to ask the device for: as many as there were last time, so that a lone one costs no further call
-  /// that finds nothing; more, when that was not enough several times in a row.
-  class BurstSize {
-   public:
-    [[nodiscard]] int next() const { return size_; }
-    void took(int taken);
-    /// Whether there was as much as was asked for lately: more than a request and its answer.
-    [[nodiscard]] bool is_stream() const { return was_full_ && size_ > 1; }
-
-   private:
-    int size_ = 1;
-    int full_in_a_row_ = 0;
-    bool was_full_ = false;
-  };
-
   void turn();
   void move_packets(Instant time);
   void receive_packets(Instant time);
@@ -152,6 +138,7 @@ class EventLoop {
   Stack& stack_;
   Device& device_;
   BurstSize burst_;
+  Linger linger_;
   Duration busy_poll_{};
   Instant last_packet_{};
   int turns_without_look_ = 0;  ///< at the other descriptors

@@ -1,0 +1,43 @@
+#include "tun/bursts.hpp"
+
+#include <algorithm>
+
+#include "stack/poll.hpp"
+
+namespace backstop::tun {
+
+void BurstSize::took(int taken) {
+  constexpr int most_patience = 1024;
+  const bool full = taken == size_;
+  is_stream_ = full && taken > 1;
+  if (taken == 0) return;
+  if (is_stream_) patience_ = least_patience;
+  if (!full) {
+    if (taken == 1) patience_ = std::min(2 * patience_, most_patience);
+    size_ = taken;
+    full_in_a_row_ = 0;
+  } else if (++full_in_a_row_ >= patience_) {
+    size_ = std::min(2 * size_, longest_burst);
+    full_in_a_row_ = 0;
+  }
+}
+
+void Linger::turned(int taken, bool last_was_full, Instant now) {
+  constexpr Duration longest = std::chrono::microseconds{20};  // Why: about what two processors need to wake each other
+  constexpr int most_rests = 255;
+  if (taken > 0) {
+    if (active_ && in_vain_) next_rests_ = std::max(next_rests_ - 1, 0);  // It was worth it.
+    active_ = last_was_full && rests_ == 0;
+    if (last_was_full && rests_ > 0) --rests_;
+    in_vain_ = false;
+    until_ = now + longest;
+    return;
+  }
+  in_vain_ = true;
+  if (!active_ || now < until_) return;
+  active_ = false;
+  next_rests_ = std::min(2 * next_rests_ + 1, most_rests);
+  rests_ = next_rests_;
+}
+
+}  // namespace backstop::tun

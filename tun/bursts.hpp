@@ -1,0 +1,44 @@
+// How a loop asks a device for packets: how many before it answers, and how long before it sleeps. Both learn from what
+// came. Pure. Read next: event_loop.cpp, who asks.
+#pragma once
+
+#include "stack/tcp/time.hpp"
+
+namespace backstop::tun {
+
+/// How many packets to ask the device for: as many as there were last time, so that a lone one costs no further call
+/// that finds nothing; more, when that was not enough several times in a row. Asking for more in vain makes it slower
+/// to ask for more: a request and its answer are full bursts of one, too.
+class BurstSize {
+ public:
+  [[nodiscard]] int next() const { return size_; }
+  void took(int taken);
+  /// Whether there was as much as was asked for, and more than a request.
+  [[nodiscard]] bool is_stream() const { return is_stream_; }
+
+ private:
+  static constexpr int least_patience = 4;
+  int size_ = 1;
+  int full_in_a_row_ = 0;
+  int patience_ = least_patience;  ///< full bursts in a row that make the next one longer
+  bool is_stream_ = false;
+};
+
+/// Whether to ask the device a little longer before sleeping. Behind a packet as long as the link carries, another is
+/// likely to follow at once, and waking up costs both ends more than waiting for it. Where none comes in time,
+/// because its sender is slow or needs this very processor, it is waited for ever more rarely.
+class Linger {
+ public:
+  /// After each burst: what came, and whether the last packet was as long as can be.
+  void turned(int taken, bool last_was_full, Instant now);
+  [[nodiscard]] bool goes_on() const { return active_; }
+
+ private:
+  bool active_ = false;
+  bool in_vain_ = false;  ///< asked and found nothing since the last packet
+  Instant until_{};
+  int rests_ = 0;       ///< full packets behind which not to linger
+  int next_rests_ = 0;  ///< the same after the next failure, but for one
+};
+
+}  // namespace backstop::tun
