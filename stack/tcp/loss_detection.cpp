@@ -69,7 +69,11 @@ bool rack_detect_loss(Tcb& tcb, Environment& env, Instant now) {
   for (RecordId id = tcb.sent.head(); id != no_record; id = env.sent[id].next) {
     const SentRecord& record = env.sent[id];
     if (record.sacked || record.lost) continue;
-    if (!sent_after(tcb.rack_sent_at, tcb.rack_end, record.sent_at, record.end)) continue;
+    if (!sent_after(tcb.rack_sent_at, tcb.rack_end, record.sent_at, record.end)) {
+      // What is behind a first transmission was sent after it. Why: without loss the walk ends at once.
+      if (!record.retransmitted) break;
+      continue;
+    }
     const Instant lost_at = record.sent_at + patience;
     if (lost_at <= now) {
       tcb.sent.mark_lost(env.sent, id);
