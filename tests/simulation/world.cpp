@@ -173,17 +173,18 @@ void World::check_end() const {
 // Whether an error is explained by what others did, or by the trouble there was.
 bool World::excuses(const End& end) const {
   const bool other_was_forceful = end.peer && ends_[*end.peer].forceful;
+  const bool someone_gives_up =
+      !plan_.patient || is_short_of_blocks(end.tuple.local.address) || is_short_of_blocks(end.tuple.remote.address);
   switch (*end.error) {
     case Error::user_timeout:
-      return !plan_.patient || is_short_of_blocks(end.tuple.local.address) ||
-             is_short_of_blocks(end.tuple.remote.address) ||
+      return someone_gives_up ||
              (!end.was_established && (end.may_be_refused || turned_away(end.tuple.remote.address)));
     case Error::connection_refused:
       return end.may_be_refused;
     case Error::connection_aborted:
       return other_was_forceful || end.may_be_refused;
     case Error::connection_reset:
-      return other_was_forceful || end.may_be_refused || !plan_.patient || !end.peer || sent_cookies(end.tuple);
+      return other_was_forceful || end.may_be_refused || someone_gives_up || !end.peer || sent_cookies(end.tuple);
     default:
       return false;
   }
