@@ -146,7 +146,8 @@ std::string Inspector::check_acknowledgment(Flow& flow, const wire::Segment& seg
   // Scaling rounds the window down, which may take back less than one unit (RFC 7323 section 2.4).
   const std::uint32_t shift = shift_of(flow.syn.options, flow.peer.options, segment);
   const SeqNum edge = segment.ack + (std::uint32_t{segment.window} << shift);
-  if (flow.right_edge && edge + ((1u << shift) - 1) < *flow.right_edge) {
+  const bool clipped = segment.syn() && segment.window == 0xffff;  // not scaled, so it cannot say more
+  if (!clipped && flow.right_edge && edge + ((1u << shift) - 1) < *flow.right_edge) {
     return "a right edge of the window that moves left (SHLD-14)";
   }
   flow.right_edge = flow.right_edge ? max(*flow.right_edge, edge) : edge;
