@@ -188,7 +188,10 @@ Totals run_command(ReplayCommand& command) {
 
 int replay_mutations(const ReplayCommand& command) {
   Progress progress;
-  const MutationTotals totals = play_mutations(command.files, command.run, *command.mutations, progress, [] {});
+  ProgressBar bar(std::cerr, *command.mutations, progress);
+  const auto draw = [&] { bar.draw(); };
+  const MutationTotals totals = play_mutations(command.files, command.run, *command.mutations, progress, draw);
+  bar.clear();
   for (const std::string& fault : totals.faults) std::cout << fault << '\n';
   summarize(std::cerr, totals);
   return totals.faults.empty() ? 0 : exit_failure;

@@ -4,31 +4,40 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "tools/notation/transcript.hpp"
 
 namespace backstop::replay {
 
+ProgressBar::ProgressBar(std::ostream& out, std::string goal, const std::atomic<std::uint64_t>& pieces,
+                         const std::atomic<std::uint64_t>& done)
+    : out_(out), goal_(std::move(goal)), pieces_(pieces), done_(done), on_terminal_(::isatty(STDERR_FILENO) == 1) {}
+
 ProgressBar::ProgressBar(std::ostream& out, const std::vector<CaptureFile>& files, const Progress& progress)
-    : out_(out), progress_(progress), captures_(files.size()), on_terminal_(::isatty(STDERR_FILENO) == 1) {
+    : ProgressBar(out, counted(files.size(), "capture"), progress.captures, progress.octets) {
   if (!on_terminal_) return;
   for (const CaptureFile& file : files) {
     std::error_code unknown;
     const auto size = std::filesystem::file_size(file.path, unknown);
-    if (!unknown) octets_ += size;
+    if (!unknown) all_ += size;
   }
+}
+
+ProgressBar::ProgressBar(std::ostream& out, Mutations mutations, const Progress& progress)
+    : ProgressBar(out, counted(mutations.count, "mutation"), progress.captures, progress.captures) {
+  all_ = mutations.count;
 }
 
 void ProgressBar::draw() {
   constexpr std::uint64_t width = 30;
-  if (!on_terminal_ || octets_ == 0) return;
-  const std::uint64_t read = std::min<std::uint64_t>(progress_.octets, octets_);
-  const std::uint64_t filled = width * read / octets_;
+  if (!on_terminal_ || all_ == 0) return;
+  const std::uint64_t done = std::min<std::uint64_t>(done_, all_);
+  const std::uint64_t filled = width * done / all_;
   const std::chrono::duration<double> passed = Clock::now() - began_;
-  const double left = read == 0 ? 0 : passed.count() * static_cast<double>(octets_ - read) / static_cast<double>(read);
-  out_ << "\r[" << std::string(filled, '#') << std::string(width - filled, '-') << "] " << 100 * read / octets_
-       << " %, " << progress_.captures << " of " << counted(captures_, "capture") << ", "
-       << static_cast<long>(left + 0.5) << " s left\x1b[K" << std::flush;
+  const double left = done == 0 ? 0 : passed.count() * static_cast<double>(all_ - done) / static_cast<double>(done);
+  out_ << "\r[" << std::string(filled, '#') << std::string(width - filled, '-') << "] " << 100 * done / all_ << " %, "
+       << pieces_ << " of " << goal_ << ", " << static_cast<long>(left + 0.5) << " s left\x1b[K" << std::flush;
   drawn_ = true;
 }
 

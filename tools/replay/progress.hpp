@@ -2,9 +2,11 @@
 // Read next: run.hpp.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <ostream>
+#include <string>
 #include <vector>
 
 #include "tools/replay/mutate.hpp"
@@ -16,17 +18,24 @@ namespace backstop::replay {
 /// terminal.
 class ProgressBar {
  public:
+  /// Of captures, by how much of them was read.
   ProgressBar(std::ostream& out, const std::vector<CaptureFile>& files, const Progress& progress);
+  /// Of so many mutations.
+  ProgressBar(std::ostream& out, Mutations mutations, const Progress& progress);
   void draw();
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  ProgressBar(std::ostream& out, std::string goal, const std::atomic<std::uint64_t>& pieces,
+              const std::atomic<std::uint64_t>& done);
+
   std::ostream& out_;
-  const Progress& progress_;
-  std::uint64_t captures_;
-  std::uint64_t octets_ = 0;
+  std::string goal_;
+  const std::atomic<std::uint64_t>& pieces_;
+  const std::atomic<std::uint64_t>& done_;
+  std::uint64_t all_ = 0;
   bool on_terminal_;
   bool drawn_ = false;
   Clock::time_point began_ = Clock::now();

@@ -24,8 +24,8 @@ struct RunOptions {
 
 /// Counted up while the run goes on, for whoever shows it.
 struct Progress {
-  std::atomic<std::uint64_t> captures = 0;
-  std::atomic<std::uint64_t> octets = 0;
+  std::atomic<std::uint64_t> captures = 0;  ///< or mutations
+  std::atomic<std::uint64_t> octets = 0;    ///< read of captures
 };
 
 /// Calls `tick` now and then. Throws std::invalid_argument for a filter that is wrong, and std::runtime_error for a
