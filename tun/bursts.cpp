@@ -40,4 +40,13 @@ void Linger::turned(int taken, bool last_was_full, Instant now) {
   rests_ = next_rests_;
 }
 
+void QuickAnswers::turned(int taken, bool sent) {
+  constexpr int best = 7;
+  constexpr int enough = 4;
+  constexpr int most_not_asked = 32;
+  if (asking_) score_ = taken > 0 ? std::min(score_ + 1, best) : std::max(score_ - 1, 0);
+  asking_ = sent && (score_ >= enough || ++not_asked_ >= most_not_asked);
+  if (asking_) not_asked_ = 0;
+}
+
 }  // namespace backstop::tun

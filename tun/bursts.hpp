@@ -1,5 +1,5 @@
-// How a loop asks a device for packets: how many before it answers, and how long before it sleeps. Both learn from what
-// came. Pure. Read next: event_loop.cpp, who asks.
+// How a loop asks a device for packets: how many before it answers, and whether once more before it sleeps. All learn
+// from what came. Pure. Read next: event_loop.cpp, who asks.
 #pragma once
 
 #include "stack/tcp/time.hpp"
@@ -39,6 +39,21 @@ class Linger {
   Instant until_{};
   int rests_ = 0;       ///< full packets behind which not to linger
   int next_rests_ = 0;  ///< the same after the next failure, but for one
+};
+
+/// Whether the peer answers within the call that sends to it, as the kernel's TCP does with acknowledgments: then
+/// asking the device is cheaper than asking epoll whether to. Where it does not, that is tried now and then.
+class QuickAnswers {
+ public:
+  /// After each turn: how many packets came, and whether any was sent.
+  void turned(int taken, bool sent);
+  /// Whether to ask the device before anything else.
+  [[nodiscard]] bool are_likely() const { return asking_; }
+
+ private:
+  int score_ = 0;
+  int not_asked_ = 0;  ///< times in a row
+  bool asking_ = false;
 };
 
 }  // namespace backstop::tun

@@ -113,10 +113,10 @@ void EventLoop::turn() {
 }
 
 bool EventLoop::more_packets_are_likely(Instant time) const {
-  return burst_.is_stream() || linger_.goes_on() || time - last_packet_ < busy_poll_;
+  return burst_.is_stream() || linger_.goes_on() || answers_.are_likely() || time - last_packet_ < busy_poll_;
 }
 
-void EventLoop::receive_packets(Instant time) {
+int EventLoop::receive_packets(Instant time) {
   // Why all at once where nothing would tell us of packets that we left there.
   const int most = device_.fd() < 0 ? longest_burst : burst_.next();
   int taken = 0;
@@ -128,19 +128,22 @@ void EventLoop::receive_packets(Instant time) {
     stack_.receive(*packet, time);
   }
   if (taken > 0) last_packet_ = time;
-  if (device_.fd() < 0) return;
+  if (device_.fd() < 0) return taken;
   burst_.took(taken);
   linger_.turned(taken, last_was_full, time);
+  return taken;
 }
 
 void EventLoop::move_packets(Instant time) {
-  receive_packets(time);
+  const int taken = receive_packets(time);
+  bool sent = false;
   // Deadlines act while the stack sends. What the hook says to that goes out in the second pass, which meets no more of
   // them: it is the same time still.
   for (int pass = 0; pass < 2; ++pass) {
     if (hook_) hook_deadline_ = hook_(time);
-    transmit_all(stack_, device_, time);
+    sent = transmit_all(stack_, device_, time) || sent;
   }
+  if (device_.fd() >= 0) answers_.turned(taken, sent);
 }
 
 void EventLoop::call_posted() {

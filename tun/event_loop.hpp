@@ -125,7 +125,7 @@ class EventLoop {
 
   void turn();
   void move_packets(Instant time);
-  void receive_packets(Instant time);
+  int receive_packets(Instant time);
   void call_posted();
   void call_due(Instant now);
   [[nodiscard]] bool more_packets_are_likely(Instant time) const;
@@ -139,6 +139,7 @@ class EventLoop {
   Device& device_;
   BurstSize burst_;
   Linger linger_;
+  QuickAnswers answers_;
   Duration busy_poll_{};
   Instant last_packet_{};
   int turns_without_look_ = 0;  ///< at the other descriptors

@@ -59,6 +59,26 @@ class Asking {
   Instant now_{1s};
 };
 
+TEST_CASE("Quick answers: asked for where they come, and hardly ever where they do not") {
+  QuickAnswers answers;
+  int asked = 0;
+  const auto exchange = [&](bool quick) {
+    answers.turned(1, true);
+    if (!answers.are_likely()) return;
+    ++asked;
+    answers.turned(quick ? 1 : 0, false);
+    CHECK_FALSE(answers.are_likely());  // Nothing was sent.
+  };
+  for (int i = 0; i < 1000; ++i) exchange(false);
+  CHECK(asked > 0);
+  CHECK(asked < 40);
+  for (int i = 0; i < 1000; ++i) exchange(true);
+  CHECK(asked > 800);
+  asked = 0;
+  for (int i = 0; i < 1000; ++i) exchange(false);
+  CHECK(asked < 40);
+}
+
 TEST_CASE("Linger: behind a packet as long as can be, and not behind a short one") {
   Asking asking;
   CHECK_FALSE(asking.packet_after(1s));
