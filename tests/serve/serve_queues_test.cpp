@@ -1,9 +1,13 @@
 // `backstop serve` with several queues: flows on all of them, one table, one journal, and one end.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
+#include "stack/wire/icmp.hpp"
 #include "tests/serve/served_command.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/kernel_client.hpp"
@@ -86,6 +90,39 @@ TEST_CASE("serve: queues share the flows, and one table and one journal show all
   CHECK(event["rules"][1]["rejected"] == 1);
   CHECK(event["stack"]["connections_established"] == 2 * each);
   CHECK(event["stack"]["resets_sent"] == 1);
+}
+
+/// ICMP "port unreachable" to the stack, about a segment that it never sent.
+void send_icmp_error() {
+  constexpr Ipv4Address client = Ipv4Address::of(10, 90, 0, 1);
+  const wire::Segment segment{.source_port = 7, .destination_port = 4000, .seq = SeqNum{1}};
+  const auto quoted = tcp_packet({.source = served_address, .destination = client}, segment);
+  std::vector<std::byte> message(wire::icmp_header_size + 28);
+  std::ranges::copy(Bytes{quoted}.first(28), message.begin() + wire::icmp_header_size);
+  wire::emit_icmp_header({.type = wire::IcmpType::destination_unreachable,
+                          .code = static_cast<std::uint8_t>(wire::UnreachableCode::port),
+                          .rest = 0,
+                          .payload = Bytes{message}.subspan(wire::icmp_header_size)},
+                         message);
+  const tun::FileDescriptor socket(
+      tun::checked(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP), "socket SOCK_RAW"));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(served_address.value);
+  const auto sent =
+      ::sendto(socket.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+  REQUIRE(sent == static_cast<ssize_t>(message.size()));
+}
+
+TEST_CASE("serve: what ICMP says of a flow is told to all queues", "[serve][queues][threads]") {
+  if (const auto reason = no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  ServedCommand serve({"--queues", "3", "--json", "--listen", "7=echo", "--fallback", "8=echo"});
+  send_icmp_error();
+  const auto connections = talk_on_many();  // On all queues: each has turned since.
+  CHECK(serve.end() == 0);
+  const std::string& out = serve.process().out();
+  const Json summary = Json::parse(out.substr(out.rfind('\n', out.size() - 2) + 1));
+  CHECK(summary["drops"]["icmp_ignored"] == 3);
 }
 
 TEST_CASE("serve: when the device goes, all queues end, and it is said once", "[serve][queues][threads]") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include "tools/secret.hpp"
 
@@ -40,7 +41,7 @@ bool is_closed(State state) {
 }  // namespace
 
 Queue::Queue(const ServeOptions& options, Journal& journal)
-    : link_(options), stack_(configuration(options, link_)), loop_(stack_, link_.top()) {
+    : link_(options), stack_(configuration(options, link_)), loop_(stack_, device_) {
   begin(options, journal);
 }
 
@@ -48,13 +49,25 @@ Queue::Queue(const ServeOptions& options, Journal& journal, const Queue& first, 
     : number_(number),
       link_(options, first.link_, number),
       stack_(configuration(options, link_)),
-      loop_(stack_, link_.top()) {
+      loop_(stack_, device_) {
   begin(options, journal);
 }
 
 void Queue::begin(const ServeOptions& options, Journal& journal) {
   loop_.busy_poll(options.busy_poll);
   serving_.emplace(options, number_, stack_, loop_, journal);
+}
+
+void Queue::take_error(Bytes packet) {
+  constexpr int most = 64;  // Why: a flood of them must not fill memory, and any link may lose some.
+  if (errors_to_take_.fetch_add(1) >= most) {
+    --errors_to_take_;
+    return;
+  }
+  loop_.post([this, copy = std::vector(packet.begin(), packet.end())] {
+    --errors_to_take_;
+    stack_.receive({.bytes = copy, .offload = {}}, tun::EventLoop::now());
+  });
 }
 
 void Queue::serve() {

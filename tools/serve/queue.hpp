@@ -1,9 +1,11 @@
 // One queue of the device of `backstop serve`, and all that serves what comes in there: a stack, the loop that drives
 // it, listeners and fallback rules. The kernel keeps a flow on the queue where it was answered, so queues have nothing
 // in common but the journal and the capture. The first one runs on the caller's thread, the others on their own.
-// Read next: serving.hpp, what runs on the stack; link.hpp, what is below it.
+// Read next: serving.hpp, what runs on the stack; link.hpp, what is below it; error_sharing.hpp, what goes between
+// them.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -12,6 +14,7 @@
 #include <thread>
 
 #include "stack/stack.hpp"
+#include "tools/serve/error_sharing.hpp"
 #include "tools/serve/journal.hpp"
 #include "tools/serve/link.hpp"
 #include "tools/serve/options.hpp"
@@ -40,6 +43,10 @@ class Queue {
   void wait();
   /// Throws what ended that thread.
   void check() const;
+  /// Has the ICMP errors that come in here shown to others. Before anybody runs.
+  void share_errors(ErrorSharing::Show show) { device_.show_to(std::move(show)); }
+  /// Takes one that came in elsewhere. Any thread.
+  void take_error(Bytes packet);
   /// Any thread.
   void stop() { loop_.stop(); }
 
@@ -60,10 +67,12 @@ class Queue {
 
   const unsigned number_ = 0;
   Link link_;
+  ErrorSharing device_{link_.top()};
   Stack stack_;
   tun::EventLoop loop_;
   std::optional<Serving> serving_;  // after the loop: its tasks watch descriptors there
   Summary summary_;
+  std::atomic<int> errors_to_take_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -42,6 +42,7 @@ constexpr const char* rules_help = R"(Rules:
       per-source=N     at most N of one source address
       over=POLICY      what becomes of more: reset (the default), drop, or oldest: the oldest that is still held, or
                        in its handshake, is reset in its favour
+      With --queues these limits, and --max-connections, are each queue's own.
   --rules FILE
       A rule a line, in the same words; they come after those of the command line. # begins a comment.
           listen 80=http

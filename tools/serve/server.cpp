@@ -32,9 +32,20 @@ Server::Server(ServeOptions options) : options_(std::move(options)), journal_(op
   for (unsigned number = 1; number < options_.queues; ++number) {
     queues_.push_back(std::make_unique<Queue>(options_, journal_, *queues_.front(), number));
   }
+  if (queues_.size() > 1) share_errors();
   if (options_.status_socket.empty()) return;
   status_socket_.emplace(queues_.front()->loop(), options_.status_socket,
                          [this](std::string_view path) { return find_page(path); });
+}
+
+void Server::share_errors() {
+  for (const auto& queue : queues_) {
+    queue->share_errors([this, from = queue.get()](Bytes packet) {
+      for (const auto& other : queues_) {
+        if (other.get() != from) other->take_error(packet);
+      }
+    });
+  }
 }
 
 // Threads end before anything that they use: each knows all queues.

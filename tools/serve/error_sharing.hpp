@@ -1,0 +1,38 @@
+// ICMP errors for a stack of several queues. The kernel keeps a flow on its queue, but an error about the flow is a
+// packet of its own, of which it sees only the addresses: it comes in on whichever queue that falls to. So each queue
+// shows the errors that it gets to the others, for whoever has the flow. Read next: queue.hpp.
+#pragma once
+
+#include <functional>
+
+#include "tun/device.hpp"
+
+namespace backstop::tools {
+
+/// Whether it is IPv4 with an ICMP message that quotes a packet: about one that was sent, and never to be answered.
+bool is_icmp_error(Bytes packet);
+
+/// A device that shows each ICMP error which comes in to somebody.
+class ErrorSharing final : public tun::Device {
+ public:
+  using Show = std::function<void(Bytes packet)>;
+
+  explicit ErrorSharing(tun::Device& inner) : inner_(inner) {}
+  void show_to(Show show) { show_ = std::move(show); }
+
+  std::optional<InboundPacket> receive() override {
+    const auto packet = inner_.receive();
+    if (packet && show_ && is_icmp_error(packet->bytes)) show_(packet->bytes);
+    return packet;
+  }
+  void send(const OutboundPacket& packet) override { inner_.send(packet); }
+  [[nodiscard]] int fd() const override { return inner_.fd(); }
+  [[nodiscard]] std::uint16_t mtu() const override { return inner_.mtu(); }
+  [[nodiscard]] tun::OffloadCapabilities offload() const override { return inner_.offload(); }
+
+ private:
+  tun::Device& inner_;
+  Show show_;
+};
+
+}  // namespace backstop::tools
