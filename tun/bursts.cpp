@@ -26,7 +26,7 @@ void Linger::turned(int taken, bool last_was_full, Instant now) {
   constexpr Duration longest = std::chrono::microseconds{20};  // Why: about what two processors need to wake each other
   constexpr int most_rests = 255;
   if (taken > 0) {
-    if (active_ && in_vain_) next_rests_ = std::max(next_rests_ - 1, 0);  // It was worth it.
+    if (active_ && in_vain_) next_rests_ = 0;  // It was worth it.
     active_ = last_was_full && rests_ == 0;
     if (last_was_full && rests_ > 0) --rests_;
     in_vain_ = false;
