@@ -31,7 +31,7 @@ class Acknowledgment {
     update_window();
     note_progress();
     tcb_.cwnd_limited = false;
-    stop_timer(tcb_);
+    restart_timer();
   }
 
   void process() {
