@@ -45,8 +45,12 @@ Core::Core(const Config& config, std::pmr::memory_resource& memory)
       memory_(memory),
       blocks_(config.blocks, config.block_size, memory),
       sent_(sent_records(config), config.max_connections, memory),
+      flights_(config.max_connections, memory),
+      histories_(config.max_connections, memory),
       option_sets_(config.tcp, config.max_option_sets, memory),
-      environment_{config_.tcp, option_sets_, blocks_, sent_, statistics_, config.mtu, config.segmentation_offload},
+      environment_{config_.tcp, option_sets_, blocks_,
+                   sent_,       flights_,     histories_,
+                   statistics_, config.mtu,   config.segmentation_offload},
       wheel_(config.max_connections, &memory),
       table_(config.max_connections, config.secret, &memory),
       reassembler_(config.max_reassemblies, &memory),
@@ -72,9 +76,11 @@ Core::~Core() {
 }
 
 std::size_t Core::required_memory(const Config& config) {
-  constexpr std::size_t alignment_slack = 16 * 64;  // a cache line for each of the allocations
+  constexpr std::size_t alignment_slack = 24 * 64;  // a cache line for each of the allocations
   return sizeof(Core) + tcp::BlockPool::required_memory(config.blocks, config.block_size) +
          tcp::SentPool::required_memory(sent_records(config)) +
+         tcp::FlightPool::required_memory(config.max_connections) +
+         tcp::HistoryPool::required_memory(config.max_connections) +
          tcp::OptionSets::required_memory(config.max_option_sets) +
          TimerWheel::required_memory(config.max_connections) + FlowTable::required_memory(config.max_connections) +
          Reassembler::required_memory(config.max_reassemblies) + config.coroutine_memory +
@@ -348,7 +354,7 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
 }
 
 OutboundPacket Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
-  const std::size_t pieces = tcb.send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
+  const std::size_t pieces = tcb.flight->send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
   const ConnectionOptions& options = environment_.options(tcb);
   wire::Ipv4Header ip = ip_header(tcb.tuple, options.ttl, options.dscp);
   if (out.ecn_capable) ip.tos |= ect_0;

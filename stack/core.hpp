@@ -95,6 +95,7 @@ class Core {
     bool is_half_open = false;  // opened by a peer, in its handshake
     bool acceptable = false;    // in its listener's queue
   };
+  static_assert(sizeof(Slot) <= 320);  // what an idle connection costs, with its places in two tables
 
   struct ListenerSlot {
     Endpoint local;
@@ -244,6 +245,8 @@ class Core {
 
   tcp::BlockPool blocks_;
   tcp::SentPool sent_;
+  tcp::FlightPool flights_;
+  tcp::HistoryPool histories_;
   tcp::OptionSets option_sets_;
   tcp::Environment environment_;
   TimerWheel wheel_;

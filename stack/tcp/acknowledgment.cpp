@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "stack/tcp/lifecycle.hpp"
 #include "stack/tcp/loss_detection.hpp"
 #include "stack/tcp/recovery.hpp"
 #include "stack/tcp/timeouts.hpp"
@@ -63,13 +64,13 @@ class Acknowledgment {
 
     retire_records();
     tcb_.snd.una = segment_.ack;
-    tcb_.send_queue.drop_front(env_.blocks, text);
+    tcb_.flight->send_queue.drop_front(env_.blocks, text);
     tcb_.bytes_acked += text;
     if (fin) tcb_.fin_acked = true;
     if (tcb_.urgent_sent && tcb_.snd.up <= tcb_.snd.una) tcb_.urgent_sent = false;
-    tcb_.reno_sacked -= std::min(tcb_.reno_sacked, all);
-    tcb_.duplicate_acks = 0;
-    tcb_.timeouts = 0;
+    tcb_.flight->reno_sacked -= std::min(tcb_.flight->reno_sacked, all);
+    tcb_.flight->duplicate_acks = 0;
+    tcb_.flight->timeouts = 0;
     if (tcb_.soft_error == Error::excessive_retransmissions) tcb_.soft_error.reset();
     acked_ = text;
     take_rtt_sample();
@@ -81,16 +82,17 @@ class Acknowledgment {
 
   // Takes the acknowledged records off. What the peer had SACKed before was counted and measured then.
   void retire_records() {
-    while (!tcb_.sent.empty()) {
-      const SentRecord record = env_.sent[tcb_.sent.head()];
+    while (!tcb_.flight->sent.empty()) {
+      const SentRecord record = env_.sent[tcb_.flight->sent.head()];
       if (record.seq >= segment_.ack) break;
       if (!record.sacked) {
         delivered_ += min(record.end, segment_.ack) - record.seq;
         if (record.end <= segment_.ack) note_arrival(record);
       }
-      tcb_.sent.drop_front(env_.sent, segment_.ack);
+      tcb_.flight->sent.drop_front(env_.sent, segment_.ack);
       // Only the front of a record was sent again, for lack of memory to split it: now the rest has its turn.
-      if (record.retransmitted && record.end > segment_.ack) tcb_.sent.mark_lost(env_.sent, tcb_.sent.head());
+      if (record.retransmitted && record.end > segment_.ack)
+        tcb_.flight->sent.mark_lost(env_.sent, tcb_.flight->sent.head());
     }
   }
 
@@ -151,15 +153,15 @@ class Acknowledgment {
   // RFC 8985 section 7.4: did the probe repair a loss, so that the path needs relief? An echoed timestamp tells at
   // once; without one, an acknowledgment beyond the probe does, unless the peer says that it had both copies.
   void judge_loss_probe(bool duplicate) {
-    if (!tcb_.probe_out || segment_.ack < tcb_.probe_end) return;
+    if (!tcb_.probe_out || segment_.ack < tcb_.flight->probe_end) return;
     const bool harmless = !tcb_.probe_repeats || reports_duplicate_ || duplicate;
-    const bool repaired = tcb_.timestamps ? latest_resent_ != immediately : segment_.ack > tcb_.probe_end;
+    const bool repaired = tcb_.timestamps ? latest_resent_ != immediately : segment_.ack > tcb_.flight->probe_end;
     if (harmless || repaired || tcb_.timestamps) tcb_.probe_out = false;
     if (!harmless && repaired) reduce_once(tcb_, env_, outstanding_before_);
   }
 
   void mark_sacked(const wire::SackBlock& block) {
-    for (RecordId id = tcb_.sent.head(); id != no_record; id = env_.sent[id].next) {
+    for (RecordId id = tcb_.flight->sent.head(); id != no_record; id = env_.sent[id].next) {
       if (env_.sent[id].seq >= block.right) break;
       if (env_.sent[id].sacked || env_.sent[id].end <= block.left) continue;
       if (!cut_to(id, block)) continue;
@@ -167,15 +169,15 @@ class Acknowledgment {
       const SentRecord record = env_.sent[id];
       delivered_ += record.length();
       note_arrival(record);
-      tcb_.sent.mark_sacked(env_.sent, id);
+      tcb_.flight->sent.mark_sacked(env_.sent, id);
     }
   }
 
   // Splits the record where the block begins or ends inside it. False when there is no memory to.
   bool cut_to(RecordId id, const wire::SackBlock& block) {
     const SentRecord& record = env_.sent[id];
-    if (record.seq < block.left) return tcb_.sent.split(env_.sent, id, block.left);
-    if (record.end > block.right) return tcb_.sent.split(env_.sent, id, block.right);
+    if (record.seq < block.left) return tcb_.flight->sent.split(env_.sent, id, block.left);
+    if (record.end > block.right) return tcb_.flight->sent.split(env_.sent, id, block.right);
     return true;
   }
 
@@ -192,15 +194,16 @@ class Acknowledgment {
 
   // The window has opened over text that it had no room for: that this was lost so often says nothing of the path.
   void forget_timeouts() {
-    if (tcb_.timeouts == 0 || tcb_.outstanding() == 0) return;
-    tcb_.backoff = tcb_.timeouts = 0;
+    if (tcb_.flight->timeouts == 0 || tcb_.outstanding() == 0) return;
+    tcb_.backoff = tcb_.flight->timeouts = 0;
     arm_retransmission(tcb_, env_, now_);
   }
 
   // Probes that are answered keep a connection with a closed window open (MUST-37).
   void note_progress() {
     const bool window_holds = tcb_.outstanding() >= tcb_.snd.wnd;
-    if (delivered_ > 0 || window_holds || tcb_.outstanding() == 0) tcb_.progress_at = now_;
+    const bool progress = delivered_ > 0 || window_holds || tcb_.outstanding() == 0;
+    if (progress && tcb_.has_flight()) tcb_.flight->progress_at = now_;
   }
 
   void find_losses(bool duplicate) {
@@ -214,25 +217,25 @@ class Acknowledgment {
   // RFC 6582: the third duplicate tells of a loss, and each further one that a segment has left.
   void count_duplicate(bool duplicate) {
     if (duplicate) {
-      const std::uint32_t room = tcb_.outstanding() - std::min(tcb_.outstanding(), tcb_.reno_sacked);
+      const std::uint32_t room = tcb_.outstanding() - std::min(tcb_.outstanding(), tcb_.flight->reno_sacked);
       const std::uint32_t left = std::min(tcb_.mss(), room);
-      tcb_.reno_sacked += left;
+      tcb_.flight->reno_sacked += left;
       delivered_ += left;
-      if (tcb_.duplicate_acks < 255) ++tcb_.duplicate_acks;
+      if (tcb_.flight->duplicate_acks < 255) ++tcb_.flight->duplicate_acks;
       constexpr int duplicate_threshold = 3;
-      if (tcb_.duplicate_acks == duplicate_threshold && tcb_.recovery == Recovery::open) mark_head_lost();
-    } else if (acked_ > 0 && tcb_.recovery == Recovery::recovery && segment_.ack < tcb_.recovery_point) {
+      if (tcb_.flight->duplicate_acks == duplicate_threshold && tcb_.recovery == Recovery::open) mark_head_lost();
+    } else if (acked_ > 0 && tcb_.recovery == Recovery::recovery && segment_.ack < tcb_.flight->recovery_point) {
       mark_head_lost();  // a partial acknowledgment: the next hole
     }
   }
 
   void mark_head_lost() {
-    tcb_.sent.mark_lost(env_.sent, tcb_.sent.head());
+    tcb_.flight->sent.mark_lost(env_.sent, tcb_.flight->sent.head());
     found_loss_ = true;
   }
 
   void adjust_congestion_window() {
-    const bool ends = tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.recovery_point;
+    const bool ends = tcb_.recovery != Recovery::open && tcb_.snd.una >= tcb_.flight->recovery_point;
     // RFC 6582 section 3.2 step 3: the ACK that ends fast recovery only takes the window down to ssthresh.
     const bool ends_fast_recovery = ends && tcb_.recovery == Recovery::recovery;
     if (ends) leave_recovery(tcb_);
@@ -241,6 +244,7 @@ class Acknowledgment {
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
     } else if (acked_ > 0 && !ends_fast_recovery && was_limited_by_cwnd()) {
+      begin_history(tcb_.congestion, env_.histories);
       congestion_control(env_.options(tcb_).congestion).on_ack(tcb_.congestion, sample());
     }
     tcb_.cwnd_limited = false;
@@ -312,6 +316,7 @@ void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment&
   Acknowledgment acknowledgment{tcb, segment, env, now};
   if (acknowledgment.can_only_tell_a_window()) return acknowledgment.process_window();
   acknowledgment.process();
+  end_flight_when_idle(tcb, env);
 }
 
 }  // namespace backstop::tcp

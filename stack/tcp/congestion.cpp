@@ -1,6 +1,7 @@
 #include "stack/tcp/congestion.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace backstop::tcp {
 
@@ -15,8 +16,16 @@ void grow(CongestionState& state, std::uint32_t octets) {
   state.cwnd = std::min(largest_cwnd, state.cwnd + std::min(octets, largest_cwnd));
 }
 
+void begin_history(CongestionState& state, HistoryPool& histories) {
+  if (!state.has_history()) state.history = histories.take();
+}
+
+void drop_history(CongestionState& state, HistoryPool& histories) {
+  if (state.has_history()) histories.give_back(std::exchange(state.history, CongestionState{}.history));
+}
+
 void forget_algorithm(CongestionState& state) {
-  state = {.cwnd = state.cwnd, .ssthresh = state.ssthresh, .acked = 0, .rounds = {}, .cubic = {}};
+  if (state.has_history()) *state.history = {};
 }
 
 std::uint32_t initial_window(std::uint32_t segments, std::uint32_t mss) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "stack/tcp/loan_pool.hpp"
 #include "stack/tcp/parameters.hpp"
 #include "stack/tcp/time.hpp"
 #include "stack/wire/seq.hpp"
@@ -30,13 +31,24 @@ struct CubicEpoch {
   std::uint32_t cwnd_prior = 0;  ///< octets: cwnd at the last loss
 };
 
+/// What an algorithm remembers. A connection borrows one when its congestion window first matters, and keeps it.
+struct CongestionHistory {
+  std::uint32_t acked = 0;  ///< octets acknowledged since Reno's window last grew, in avoidance
+  SlowStartRounds rounds;
+  CubicEpoch cubic;
+};
+
+using HistoryPool = LoanPool<CongestionHistory>;
+
+/// What a connection sees that has borrowed none. Nobody may write to it.
+inline constexpr CongestionHistory no_history;
+
 struct CongestionState {
   std::uint32_t cwnd = 0;                ///< octets
   std::uint32_t ssthresh = 0xffff'ffff;  ///< octets
-  std::uint32_t acked = 0;               ///< octets acknowledged since Reno's window last grew, in avoidance
-  SlowStartRounds rounds;
-  CubicEpoch cubic;
+  CongestionHistory* history = const_cast<CongestionHistory*>(&no_history);
 
+  [[nodiscard]] bool has_history() const { return history != &no_history; }
   [[nodiscard]] bool in_slow_start() const { return cwnd < ssthresh; }
 };
 
@@ -53,9 +65,10 @@ struct AckSample {
 
 class CongestionControl {
  public:
-  /// New text was acknowledged while the window was what limited the sender.
+  /// New text was acknowledged while the window was what limited the sender. The state has a history.
   virtual void on_ack(CongestionState& state, const AckSample& sample) const = 0;
-  /// The slow start threshold after a loss with `flight_size` octets unacknowledged (RFC 5681).
+  /// The slow start threshold after a loss with `flight_size` octets unacknowledged (RFC 5681). The state has a
+  /// history.
   virtual std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t flight_size,
                                              std::uint32_t mss) const = 0;
   /// Nothing was sent for `idle`: time in which the window could not have been tested.
@@ -73,6 +86,9 @@ const CongestionControl& congestion_control(CongestionAlgorithm algorithm);
 
 /// Adds to cwnd without overflow, up to the largest window there can be.
 void grow(CongestionState& state, std::uint32_t octets);
+/// Borrows a history for what is to be remembered, when there is none yet.
+void begin_history(CongestionState& state, HistoryPool& histories);
+void drop_history(CongestionState& state, HistoryPool& histories);
 /// Another algorithm takes over, with the window as it stands.
 void forget_algorithm(CongestionState& state);
 /// RFC 6928: the initial window in octets.

@@ -75,7 +75,7 @@ bool rtt_has_risen(const SlowStartRounds& rounds) {
 // Section 4.2: into conservative slow start when the RTT rises, back when that was a passing thing, out after five
 // rounds.
 void watch_rtt(CongestionState& state, const AckSample& sample) {
-  SlowStartRounds& rounds = state.rounds;
+  SlowStartRounds& rounds = state.history->rounds;
   take_sample(rounds, sample.rtt);
   if (rounds.conservative_rounds == 0) {
     if (rtt_has_risen(rounds)) {
@@ -102,7 +102,7 @@ class Cubic final : public CongestionControl {
   // Section 4.6 and 4.7, fast convergence.
   std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t flight_size,
                                      std::uint32_t mss) const override {
-    CubicEpoch& epoch = state.cubic;
+    CubicEpoch& epoch = state.history->cubic;
     epoch.cwnd_prior = state.cwnd;
     epoch.w_max = state.cwnd < epoch.w_max
                       ? static_cast<std::uint32_t>(std::uint64_t{state.cwnd} * (10 + beta_tenths) / 20)
@@ -114,7 +114,7 @@ class Cubic final : public CongestionControl {
 
   // Section 5.8: the time in which nothing was sent does not count.
   void after_idle(CongestionState& state, Duration idle) const override {
-    if (state.cubic.start != immediately) state.cubic.start += idle;
+    if (state.history->cubic.start != immediately) state.history->cubic.start += idle;
   }
 
  private:
@@ -122,22 +122,22 @@ class Cubic final : public CongestionControl {
   static std::uint32_t slow_start(CongestionState& state, const AckSample& sample) {
     const bool first = state.ssthresh == CongestionState{}.ssthresh;
     const std::uint32_t part = std::min(sample.acked, state.ssthresh - state.cwnd);
-    grow(state, state.rounds.conservative_rounds > 0 ? part / conservative_divisor : part);
+    grow(state, state.history->rounds.conservative_rounds > 0 ? part / conservative_divisor : part);
     if (first) watch_rtt(state, sample);
     return part;
   }
 
   static void begin_epoch(CongestionState& state, const AckSample& sample) {
-    CubicEpoch& epoch = state.cubic;
+    CubicEpoch& epoch = state.history->cubic;
     epoch.start = sample.now;
     epoch.w_est = state.cwnd;
-    state.acked = 0;
+    state.history->acked = 0;
     epoch.k = state.cwnd < epoch.w_max ? time_to_w_max(epoch.w_max, state.cwnd, sample.mss) : 0;
     epoch.w_max = std::max(epoch.w_max, state.cwnd);
   }
 
   static void avoid_congestion(CongestionState& state, const AckSample& sample, std::uint32_t acked) {
-    CubicEpoch& epoch = state.cubic;
+    CubicEpoch& epoch = state.history->cubic;
     if (epoch.start == immediately) begin_epoch(state, sample);
     follow_reno(state, acked, sample.mss);
     const Duration elapsed = sample.now - epoch.start;
@@ -153,14 +153,14 @@ class Cubic final : public CongestionControl {
 
   // Section 4.3: W_est grows as Reno would, a little slower until it has caught up with where the loss was.
   static void follow_reno(CongestionState& state, std::uint32_t acked, std::uint32_t mss) {
-    CubicEpoch& epoch = state.cubic;
+    CubicEpoch& epoch = state.history->cubic;
     const bool caught_up = epoch.w_est >= epoch.cwnd_prior;
     const std::uint64_t alpha_thousandths = caught_up ? 1000 : 529;  // 3 (1 - beta) / (1 + beta)
     // What is acknowledged adds up until it is worth an octet: in a large window, one segment alone is not.
-    state.acked += std::min(acked, state.cwnd);
-    const std::uint64_t growth = alpha_thousandths * mss * state.acked / state.cwnd / 1000;
+    state.history->acked += std::min(acked, state.cwnd);
+    const std::uint64_t growth = alpha_thousandths * mss * state.history->acked / state.cwnd / 1000;
     if (growth == 0) return;
-    state.acked = 0;
+    state.history->acked = 0;
     epoch.w_est = static_cast<std::uint32_t>(std::min<std::uint64_t>(epoch.w_est + growth, 1 << 30));
   }
 };

@@ -5,6 +5,13 @@
 
 namespace backstop::tcp {
 
+/// Borrows a Flight for what is about to be written or sent, when there is none yet.
+void begin_flight(Tcb& tcb, Environment& env);
+/// Gives it back when all is acknowledged, and nothing is written that was not sent.
+void end_flight_when_idle(Tcb& tcb, Environment& env);
+/// Forgets all that was written or is in flight.
+void drop_flight(Tcb& tcb, Environment& env);
+
 /// Both SYNs are acknowledged: SYN-SENT or SYN-RECEIVED ends well. A CLOSE that came earlier takes effect now.
 void establish(Tcb& tcb, Environment& env, Instant now);
 /// TIME-WAIT, for 2 MSL from now (MUST-13); again when the peer's FIN comes again.

@@ -27,7 +27,7 @@ bool ambiguous(const Tcb& tcb, const SentRecord& record, const wire::Segment& se
 // RFC 8985 section 6.2 step 4: no patience while enough segments say that one is missing and none was ever reordered.
 Duration reordering_window(const Tcb& tcb) {
   constexpr std::uint32_t duplicate_threshold = 3;
-  const bool enough = tcb.sent.sacked_bytes() >= duplicate_threshold * tcb.mss();
+  const bool enough = tcb.flight->sent.sacked_bytes() >= duplicate_threshold * tcb.mss();
   if (!tcb.reordering_seen && (tcb.recovery != Recovery::open || enough)) return {};
   return std::min(tcb.reordering_steps * tcb.rtt.minimum() / 4, tcb.rtt.srtt());
 }
@@ -40,16 +40,16 @@ bool echoes_last_transmission(const Tcb& tcb, const SentRecord& record, const wi
 }
 
 void rack_update(Tcb& tcb, const SentRecord& record, const wire::Segment& segment, Instant now) {
-  if (record.end > tcb.rack_highest) {
-    tcb.rack_highest = record.end;
-  } else if (record.end < tcb.rack_highest && !record.retransmitted) {
+  if (record.end > tcb.flight->rack_highest) {
+    tcb.flight->rack_highest = record.end;
+  } else if (record.end < tcb.flight->rack_highest && !record.retransmitted) {
     tcb.reordering_seen = true;
   }
   if (ambiguous(tcb, record, segment, now)) return;
-  if (!sent_after(record.sent_at, record.end, tcb.rack_sent_at, tcb.rack_end)) return;
-  tcb.rack_sent_at = record.sent_at;
-  tcb.rack_end = record.end;
-  tcb.rack_rtt = now - record.sent_at;
+  if (!sent_after(record.sent_at, record.end, tcb.flight->rack_sent_at, tcb.flight->rack_end)) return;
+  tcb.flight->rack_sent_at = record.sent_at;
+  tcb.flight->rack_end = record.end;
+  tcb.flight->rack_rtt = now - record.sent_at;
 }
 
 void rack_note_duplicate(Tcb& tcb) {
@@ -65,18 +65,18 @@ void rack_note_duplicate(Tcb& tcb) {
 bool rack_detect_loss(Tcb& tcb, Environment& env, Instant now) {
   bool found = false;
   Instant next = never;
-  const Duration patience = tcb.rack_rtt + reordering_window(tcb);
-  for (RecordId id = tcb.sent.head(); id != no_record; id = env.sent[id].next) {
+  const Duration patience = tcb.flight->rack_rtt + reordering_window(tcb);
+  for (RecordId id = tcb.flight->sent.head(); id != no_record; id = env.sent[id].next) {
     const SentRecord& record = env.sent[id];
     if (record.sacked || record.lost) continue;
-    if (!sent_after(tcb.rack_sent_at, tcb.rack_end, record.sent_at, record.end)) {
+    if (!sent_after(tcb.flight->rack_sent_at, tcb.flight->rack_end, record.sent_at, record.end)) {
       // What is behind a first transmission was sent after it. Why: without loss the walk ends at once.
       if (!record.retransmitted) break;
       continue;
     }
     const Instant lost_at = record.sent_at + patience;
     if (lost_at <= now) {
-      tcb.sent.mark_lost(env.sent, id);
+      tcb.flight->sent.mark_lost(env.sent, id);
       found = true;
     } else {
       next = std::min(next, lost_at);
@@ -84,7 +84,7 @@ bool rack_detect_loss(Tcb& tcb, Environment& env, Instant now) {
   }
   if (next != never) {
     tcb.timer = Timer::reordering;
-    tcb.timer_at = next;
+    tcb.flight->timer_at = next;
   } else if (tcb.timer == Timer::reordering) {
     arm_retransmission(tcb, env, now);
   }

@@ -20,7 +20,7 @@ class NewReno final : public CongestionControl {
 
   std::uint32_t threshold_after_loss(CongestionState& state, std::uint32_t flight_size,
                                      std::uint32_t mss) const override {
-    state.acked = 0;
+    state.history->acked = 0;
     return std::max(flight_size / 2, 2 * mss);
   }
 
@@ -29,9 +29,9 @@ class NewReno final : public CongestionControl {
  private:
   // RFC 5681 section 3.1: one MSS for each window of octets acknowledged.
   static void avoid_congestion(CongestionState& state, std::uint32_t acked, std::uint32_t mss) {
-    state.acked += std::min(acked, state.cwnd);
-    if (state.acked < state.cwnd) return;
-    state.acked -= state.cwnd;
+    state.history->acked += std::min(acked, state.cwnd);
+    if (state.history->acked < state.cwnd) return;
+    state.history->acked -= state.cwnd;
     grow(state, mss);
   }
 };

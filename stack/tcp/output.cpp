@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stack/tcp/lifecycle.hpp"
 #include "stack/tcp/timeouts.hpp"
 
 namespace backstop::tcp {
@@ -101,16 +102,16 @@ class Output {
   }
 
   bool retransmission() {
-    const RecordId id = tcb_.sent.first_lost(env_.sent);
+    const RecordId id = tcb_.flight->sent.first_lost(env_.sent);
     if (id == no_record || !congestion_window_allows()) return false;
     return resend(id);
   }
 
   bool resend(RecordId id) {
     const SeqNum end = cut_to_one_packet(id);
-    tcb_.sent.mark_resent(env_.sent, id, now_);
+    tcb_.flight->sent.mark_resent(env_.sent, id, now_);
     const SeqNum seq = env_.sent[id].seq;
-    tcb_.prr_out += end - seq;
+    tcb_.flight->prr_out += end - seq;
     ++tcb_.retransmissions;
     ++env_.counters.segments_retransmitted;
     return make(seq, end);
@@ -120,20 +121,20 @@ class Output {
   bool loss_probe() {
     if (!tcb_.probe_loss) return false;
     tcb_.probe_loss = false;
-    if (tcb_.sent.empty()) return false;
+    if (tcb_.flight->sent.empty()) return false;
     tcb_.probe_out = true;
     const std::uint32_t fresh = std::min({tcb_.unsent(), usable_window(), tcb_.mss()});
     tcb_.probe_repeats = fresh == 0;
     const bool made = fresh > 0 ? send_new(fresh) : repeat_last();
-    tcb_.probe_end = tcb_.snd.nxt;
+    tcb_.flight->probe_end = tcb_.snd.nxt;
     return made;
   }
 
   bool repeat_last() {
-    const SentRecord& tail = env_.sent[tcb_.sent.tail()];
+    const SentRecord& tail = env_.sent[tcb_.flight->sent.tail()];
     const std::uint32_t most = longest_up_to(tail.end);
-    if (tail.length() > most) tcb_.sent.split(env_.sent, tcb_.sent.tail(), tail.end - most);
-    return resend(tcb_.sent.tail());
+    if (tail.length() > most) tcb_.flight->sent.split(env_.sent, tcb_.flight->sent.tail(), tail.end - most);
+    return resend(tcb_.flight->sent.tail());
   }
 
   // A record may span more than a packet: it was cut by the device, it was stretched, or the path's MTU has shrunk.
@@ -143,7 +144,7 @@ class Output {
     const SentRecord& record = env_.sent[id];
     if (record.length() <= longest_up_to(record.end) || record.seq == tcb_.snd.iss) return record.end;
     const SeqNum end = record.seq + tcb_.mss();
-    tcb_.sent.split(env_.sent, id, end);
+    tcb_.flight->sent.split(env_.sent, id, end);
     return end;
   }
 
@@ -231,7 +232,7 @@ class Output {
   // Text waits for a larger window and nothing is out that would bring one: the persist timer makes sure (MUST-36).
   bool wait_for_window() {
     if (tcb_.outstanding() == 0 && tcb_.timer == Timer::off) {
-      tcb_.progress_at = now_;
+      tcb_.flight->progress_at = now_;
       arm_persist(tcb_, env_, now_);
     }
     return false;
@@ -275,10 +276,11 @@ class Output {
   }
 
   void note_first_transmission(SeqNum seq, SeqNum end) {
-    if (tcb_.outstanding() == 0) tcb_.progress_at = now_;
-    tcb_.sent.append(env_.sent, seq, end, now_);
+    begin_flight(tcb_, env_);
+    if (tcb_.outstanding() == 0) tcb_.flight->progress_at = now_;
+    tcb_.flight->sent.append(env_.sent, seq, end, now_);
     tcb_.snd.nxt = end;
-    if (tcb_.recovery == Recovery::recovery) tcb_.prr_out += end - seq;
+    if (tcb_.recovery == Recovery::recovery) tcb_.flight->prr_out += end - seq;
   }
 
   /// The segment that covers [seq, end): SYN, text and FIN stand where the sequence numbers say.
@@ -343,7 +345,7 @@ bool wants_turn(const Tcb& tcb) {
   if (tcb.ack_owed == AckOwed::now) return true;
   if (tcb.state == State::time_wait) return false;
   const bool probes = tcb.probe_loss || tcb.probe_window || tcb.probe_alive;
-  return tcb.unsent() > 0 || (tcb.fin_queued && !tcb.fin_sent) || tcb.sent.lost_bytes() > 0 || probes ||
+  return tcb.unsent() > 0 || (tcb.fin_queued && !tcb.fin_sent) || tcb.flight->sent.lost_bytes() > 0 || probes ||
          !tcb.syn_sent();
 }
 

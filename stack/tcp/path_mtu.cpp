@@ -19,8 +19,8 @@ std::uint16_t plateau_below(std::uint16_t mtu) {
 }
 
 void resend_what_is_too_large(Tcb& tcb, Environment& env) {
-  for (RecordId id = tcb.sent.head(); id != no_record; id = env.sent[id].next) {
-    if (env.sent[id].length() > tcb.mss()) tcb.sent.mark_lost(env.sent, id);
+  for (RecordId id = tcb.flight->sent.head(); id != no_record; id = env.sent[id].next) {
+    if (env.sent[id].length() > tcb.mss()) tcb.flight->sent.mark_lost(env.sent, id);
   }
 }
 
@@ -37,8 +37,8 @@ void path_mtu_shrinks(Tcb& tcb, Environment& env, std::uint32_t mtu) {
 
 void suspect_black_hole(Tcb& tcb, Environment& env) {
   constexpr std::uint8_t timeouts_in_a_row = 4;  // Why: one more than R1 asks for, so that plain loss seldom gets here
-  if (tcb.timeouts < timeouts_in_a_row || tcb.sent.empty() || tcb.path_mtu <= least_path_mtu) return;
-  const std::uint32_t length = env.sent[tcb.sent.head()].length();
+  if (tcb.flight->timeouts < timeouts_in_a_row || tcb.flight->sent.empty() || tcb.path_mtu <= least_path_mtu) return;
+  const std::uint32_t length = env.sent[tcb.flight->sent.head()].length();
   const bool refused = length > tcb.snd.wnd;  // what the peer's window has no room for vanishes with good reason
   if (length >= tcb.mss() && !refused) tcb.path_mtu = plateau_below(tcb.path_mtu);
 }

@@ -232,7 +232,7 @@ class SegmentArrives {
   // simultaneous open (Figure 8), and what is left of it behind the SYN is processed.
   bool peer_syn_again() {
     if (!seg_.has_ack()) {
-      tcb_.sent.mark_all_lost(env_.sent);
+      tcb_.flight->sent.mark_all_lost(env_.sent);
       return false;
     }
     seg_.flags.clear(wire::Flag::syn);
@@ -461,7 +461,7 @@ class SegmentArrives {
   bool open_simultaneously() {
     seg_.flags.clear(wire::Flag::fin);
     tcb_.enter(State::syn_received);
-    tcb_.sent.mark_all_lost(env_.sent);
+    tcb_.flight->sent.mark_all_lost(env_.sent);
     return true;
   }
 
@@ -549,7 +549,6 @@ void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_o
   tcb.tuple = tuple;
   tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = iss;
   tcb.snd.wl1 = tcb.snd.wl2 = iss;
-  tcb.rack_end = tcb.rack_highest = iss;
   tcb.ts_offset = ts_offset;
   tcb.path_mtu = env.mtu;
   tcb.timestamps = parameters.timestamps;
@@ -559,7 +558,7 @@ void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_o
   tcb.rcv.scale = parameters.window_scaling ? scale_for(env.options(tcb).receive_buffer) : std::uint8_t{0};
   tcb.rcv.limit = parameters.initial_receive_window;
   tcb.congestion.cwnd = initial_window(parameters.initial_window, tcb.mss());
-  tcb.progress_at = tcb.heard_at = now;
+  tcb.heard_at = now;
 }
 
 bool may_reopen(const Tcb& tcb, const wire::Segment& syn, const Environment& env) {

@@ -21,12 +21,11 @@
 #include "stack/tcp/congestion.hpp"
 #include "stack/tcp/counters.hpp"
 #include "stack/tcp/error.hpp"
+#include "stack/tcp/flight.hpp"
 #include "stack/tcp/parameters.hpp"
 #include "stack/tcp/readiness.hpp"
 #include "stack/tcp/receive_queue.hpp"
 #include "stack/tcp/rtt.hpp"
-#include "stack/tcp/send_queue.hpp"
-#include "stack/tcp/sent_list.hpp"
 #include "stack/tcp/state.hpp"
 #include "stack/tcp/time.hpp"
 #include "stack/wire/address.hpp"
@@ -42,6 +41,8 @@ struct Environment {
   OptionSets& option_sets;
   BlockPool& blocks;
   SentPool& sent;
+  FlightPool& flights;
+  HistoryPool& histories;
   Counters& counters;
   std::uint16_t mtu;                   ///< octets, of the device
   std::uint32_t segmentation_offload;  ///< largest text of one packet when the device cuts it; 0: it does not
@@ -50,7 +51,7 @@ struct Environment {
 };
 
 /// What the retransmission timer is armed for. The uses exclude each other, so one deadline serves them all.
-enum class Timer : std::uint8_t { off, retransmission, loss_probe, reordering, persist, time_wait };
+enum class Timer : std::uint8_t { off, retransmission, loss_probe, reordering, persist };
 
 /// Whether in-order text waits for its acknowledgment.
 enum class AckOwed : std::uint8_t { no, delayed, now };
@@ -127,13 +128,14 @@ struct Tcb {
   AckOwed ack_owed = AckOwed::no;
   Timer timer = Timer::off;
   Recovery recovery = Recovery::open;
-  std::uint8_t backoff = 0;   ///< times the RTO was doubled since it was last computed
-  std::uint8_t timeouts = 0;  ///< in a row, with nothing acknowledged: against R1
+  std::uint8_t backoff = 0;  ///< times the RTO was doubled since it was last computed
   std::uint8_t quick_acks = 0;
   std::uint8_t keep_alive_probes = 0;  ///< unanswered
-  std::uint8_t duplicate_acks = 0;
-  std::optional<Error> error;       ///< what ended the connection
-  std::optional<Error> soft_error;  ///< what ICMP last said of the path (MUST-47)
+  std::optional<Error> error;          ///< what ended the connection
+  std::optional<Error> soft_error;     ///< what ICMP last said of the path (MUST-47)
+  Readiness news;
+  std::uint8_t reordering_steps = 1;  ///< the reordering window in quarters of the smallest RTT
+  std::uint8_t reordering_lasts = 0;  ///< recoveries until it is one quarter again
 
   // Timestamps (RFC 7323).
   std::uint32_t ts_offset = 0;
@@ -143,40 +145,20 @@ struct Tcb {
   RttEstimator rtt;
   CongestionState congestion;
 
-  // Loss recovery: RFC 8985 (RACK), RFC 6937 (PRR), RFC 6582 (NewReno, without SACK).
-  SeqNum recovery_point;   ///< SND.NXT when recovery began
-  Instant rack_sent_at{};  ///< of the latest-sent segment known to have arrived
-  SeqNum rack_end;
-  SeqNum rack_highest;  ///< the highest sequence number known to have arrived
-  Duration rack_rtt{};
-  std::uint32_t reno_sacked = 0;     ///< octets that duplicate ACKs say have left, without SACK
-  SeqNum ecn_point;                  ///< SND.NXT at the last reaction to ECE: one for each window of text
-  SeqNum probe_end;                  ///< SND.NXT when the loss probe was sent (RFC 8985 section 7.4)
-  std::uint32_t undo_timestamp = 0;  ///< our clock when the first retransmission went out (RFC 3522)
-  std::uint32_t undo_cwnd = 0;       ///< octets: what to go back to
-  std::uint32_t undo_ssthresh = 0;
-  SeqNum reordering_round;            ///< a duplicate report widens the reordering window once before this is passed
-  std::uint8_t reordering_steps = 1;  ///< the reordering window in quarters of the smallest RTT
-  std::uint8_t reordering_lasts = 0;  ///< recoveries until it is one quarter again
-  std::uint32_t prr_delivered = 0;
-  std::uint32_t prr_out = 0;
-  std::uint32_t prr_flight = 0;  ///< RecoverFS
+  /// Borrowed while there is something to send or to be acknowledged; else `nothing_in_flight`, only to be read.
+  Flight* flight = const_cast<Flight*>(&nothing_in_flight);
 
+  SeqNum ecn_point;             ///< SND.NXT at the last reaction to ECE: one for each window of text
+  SeqNum reordering_round;      ///< a duplicate report widens the reordering window once before this is passed
   wire::SackBlock duplicate{};  ///< a duplicate arrival to report first (RFC 2883), when it is not empty
 
-  SendQueue send_queue;
-  SentList sent;
   ReceiveQueue receive_queue;
 
-  Instant timer_at = never;  ///< of `timer`
   Instant delayed_ack_at = never;
-  Instant slow_at = never;              ///< keep-alive, half-open or FIN-WAIT-2, by state
-  Instant progress_at{};                ///< when the peer last acknowledged something, or had nothing to acknowledge
+  Instant slow_at = never;              ///< keep-alive, half-open, FIN-WAIT-2 or TIME-WAIT, by state
   Instant heard_at{};                   ///< when the last segment arrived
   Instant sent_at{};                    ///< when text was last sent
   Instant challenged_at = immediately;  ///< when an unacceptable segment was last answered
-
-  Readiness news;
 
   std::uint64_t bytes_acked = 0;
   std::uint64_t bytes_received = 0;
@@ -194,9 +176,10 @@ struct Tcb {
   /// SEG.SEQ of the first octet in the send queue.
   [[nodiscard]] SeqNum queue_start() const { return snd.una == snd.iss ? snd.iss + 1 : snd.una; }
   /// Behind the last octet written: where FIN stands, until it is acknowledged.
-  [[nodiscard]] SeqNum queue_end() const { return queue_start() + send_queue.size(); }
+  [[nodiscard]] SeqNum queue_end() const { return queue_start() + flight->send_queue.size(); }
   [[nodiscard]] bool syn_sent() const { return snd.nxt != snd.iss; }
   [[nodiscard]] bool syn_acked() const { return snd.una != snd.iss; }
+  [[nodiscard]] bool has_flight() const { return flight != &nothing_in_flight; }
   /// Text that was written and never sent.
   [[nodiscard]] std::uint32_t unsent() const {
     const SeqNum from = max(snd.nxt, queue_start());
@@ -205,7 +188,7 @@ struct Tcb {
   [[nodiscard]] std::uint32_t outstanding() const { return snd.nxt - snd.una; }
   /// RFC 6675's "pipe", without walking the list: in flight as far as is known.
   [[nodiscard]] std::uint32_t in_flight() const {
-    const std::uint32_t gone = sent.sacked_bytes() + sent.lost_bytes() + reno_sacked;
+    const std::uint32_t gone = flight->sent.sacked_bytes() + flight->sent.lost_bytes() + flight->reno_sacked;
     return outstanding() > gone ? outstanding() - gone : 0;
   }
   /// Octets of text in a full segment (RFC 9293 section 3.7.1): what both the peer and the path take, less options.
@@ -214,6 +197,9 @@ struct Tcb {
     return std::min<std::uint32_t>(peer_mss, path) - (timestamps ? 12u : 0u);
   }
 };
+
+// Why: what a connection costs while nothing happens on it. What it needs at times only is borrowed.
+static_assert(sizeof(Tcb) <= 288);
 
 inline const ConnectionOptions& Environment::options(const Tcb& tcb) const { return option_sets[tcb.options]; }
 

@@ -33,7 +33,7 @@ Instant after(Instant begin, Duration wait) {
 
 /// R2: when patience with a peer that acknowledges nothing ends.
 Instant give_up_at(const Tcb& tcb, const Environment& env) {
-  return after(tcb.progress_at, patience_without_progress(tcb, env));
+  return after(tcb.flight->progress_at, patience_without_progress(tcb, env));
 }
 
 // RFC 6298 (5.4) to (5.6).
@@ -42,8 +42,8 @@ void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   ++env.counters.retransmission_timeouts;
   enter_loss(tcb, env, now);
   if (tcb.backoff < 255) ++tcb.backoff;
-  if (tcb.timeouts < 255) ++tcb.timeouts;
-  if (tcb.timeouts == env.options(tcb).advise_after) report_error(tcb, env, Error::excessive_retransmissions);
+  if (tcb.flight->timeouts < 255) ++tcb.flight->timeouts;
+  if (tcb.flight->timeouts == env.options(tcb).advise_after) report_error(tcb, env, Error::excessive_retransmissions);
   suspect_black_hole(tcb, env);
   arm_retransmission(tcb, env, now);
 }
@@ -63,7 +63,7 @@ void loss_probe_timeout(Tcb& tcb, Environment& env, Instant now) {
 // RFC 8985 section 7.2: once in a flight, with nothing lost or reported out of order.
 bool may_probe_loss(const Tcb& tcb) {
   return tcb.selective_acks && tcb.recovery == Recovery::open && !tcb.probe_out && is_synchronized(tcb.state) &&
-         tcb.rtt.has_sample() && tcb.sent.sacked_bytes() == 0 && tcb.sent.lost_bytes() == 0;
+         tcb.rtt.has_sample() && tcb.flight->sent.sacked_bytes() == 0 && tcb.flight->sent.lost_bytes() == 0;
 }
 
 Duration loss_probe_timeout_of(const Tcb& tcb) {
@@ -93,8 +93,6 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
       return reordering_timeout(tcb, env, now);
     case Timer::persist:
       return persist_timeout(tcb, env, now);
-    case Timer::time_wait:
-      return finish(tcb, env);
   }
 }
 
@@ -115,21 +113,22 @@ void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
 
 void slow_timer_fires(Tcb& tcb, Environment& env, Instant now) {
   tcb.slow_at = never;
+  if (tcb.state == State::time_wait) return finish(tcb, env);
   if (tcb.state == State::fin_wait_2 && !tcb.attached) return finish(tcb, env);
   if (env.options(tcb).keep_alive && is_synchronized(tcb.state)) keep_alive_timeout(tcb, env, now);
 }
 
 }  // namespace
 
-Instant next_deadline(const Tcb& tcb) { return std::min({tcb.timer_at, tcb.delayed_ack_at, tcb.slow_at}); }
+Instant next_deadline(const Tcb& tcb) { return std::min({tcb.flight->timer_at, tcb.delayed_ack_at, tcb.slow_at}); }
 
 void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
   if (tcb.delayed_ack_at <= now) {
     tcb.delayed_ack_at = never;
     if (tcb.ack_owed == AckOwed::delayed) tcb.ack_owed = AckOwed::now;
   }
-  if (tcb.timer_at <= now) {
-    tcb.timer_at = never;
+  if (tcb.flight->timer_at <= now) {
+    tcb.flight->timer_at = never;
     timer_fires(tcb, env, now);
   }
   if (tcb.slow_at <= now && tcb.state != State::closed) slow_timer_fires(tcb, env, now);
@@ -138,31 +137,31 @@ void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
 void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
   if (tcb.timer == Timer::persist) tcb.backoff = 0;  // how often a closed window was probed says nothing of the path
   tcb.timer = Timer::retransmission;
-  tcb.timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
+  tcb.flight->timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
 }
 
 void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
   arm_retransmission(tcb, env, now);
   if (!may_probe_loss(tcb)) return;
   const Instant probe_at = now + loss_probe_timeout_of(tcb);
-  if (probe_at >= tcb.timer_at) return;
+  if (probe_at >= tcb.flight->timer_at) return;
   tcb.timer = Timer::loss_probe;
-  tcb.timer_at = probe_at;
+  tcb.flight->timer_at = probe_at;
 }
 
 void arm_persist(Tcb& tcb, const Environment& env, Instant now) {
   tcb.timer = Timer::persist;
-  tcb.timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
+  tcb.flight->timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
 }
 
 void stop_timer(Tcb& tcb) {
-  if (tcb.timer == Timer::time_wait) return;
   tcb.timer = Timer::off;
-  tcb.timer_at = never;
+  if (tcb.has_flight()) tcb.flight->timer_at = never;
 }
 
 void watch_idle(Tcb& tcb, const Environment& env, Instant now) {
   const ConnectionOptions& options = env.options(tcb);
+  if (tcb.state == State::time_wait) return;  // which has its own end
   if (tcb.state == State::fin_wait_2 && !tcb.attached) {
     tcb.slow_at = after(now, options.fin_wait_2_timeout);
   } else if (options.keep_alive) {

@@ -27,9 +27,10 @@ void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t t
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env) {
   if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
   if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
+  begin_flight(tcb, env);
   const std::uint32_t limit = env.options(tcb).send_buffer;
-  const std::uint32_t size = tcb.send_queue.size();
-  MutableBytes room = size < limit ? tcb.send_queue.space(env.blocks) : MutableBytes{};
+  const std::uint32_t size = tcb.flight->send_queue.size();
+  MutableBytes room = size < limit ? tcb.flight->send_queue.space(env.blocks) : MutableBytes{};
   if (room.empty()) {
     tcb.writer_waits = true;
     return std::unexpected(Error::would_block);
@@ -37,7 +38,7 @@ std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env) {
   return room.first(std::min<std::size_t>(room.size(), limit - size));
 }
 
-void commit(Tcb& tcb, std::uint32_t size) { tcb.send_queue.commit(size); }
+void commit(Tcb& tcb, std::uint32_t size) { tcb.flight->send_queue.commit(size); }
 
 std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env) {
   if (tcb.error) return std::unexpected(*tcb.error);
@@ -67,7 +68,8 @@ void end_reading(Tcb& tcb, Environment& env, Instant now) {
 std::expected<void, Error> close(Tcb& tcb, Environment& env) {
   if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
   if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
-  tcb.send_queue.trim(env.blocks);
+  if (tcb.has_flight()) tcb.flight->send_queue.trim(env.blocks);
+  end_flight_when_idle(tcb, env);
   switch (tcb.state) {
     case State::syn_sent:
       fail(tcb, env, Error::connection_closing);
@@ -145,7 +147,7 @@ ConnectionInfo info(const Tcb& tcb, const Environment& env) {
       .segments_sent = tcb.segments_sent,
       .segments_received = tcb.segments_received,
       .retransmissions = tcb.retransmissions,
-      .delivered = tcb.bytes_acked + tcb.sent.sacked_bytes(),
+      .delivered = tcb.bytes_acked + tcb.flight->sent.sacked_bytes(),
       .reordering = tcb.reordering_seen ? tcb.reordering_steps : std::uint8_t{0},
       .probes = tcb.timer == Timer::persist ? tcb.backoff : tcb.keep_alive_probes,
       .urgent_sent = tcb.urgent_sent,

@@ -48,7 +48,8 @@ TEST_CASE("congestion: 2^40 octets without a loss overflow nothing, and no ackno
   const auto algorithm = GENERATE(CongestionAlgorithm::new_reno, CongestionAlgorithm::cubic);
   const bool avoidance = GENERATE(true, false);
   CAPTURE(static_cast<int>(algorithm), avoidance);
-  tcp::CongestionState state;
+  tcp::CongestionHistory history;
+  tcp::CongestionState state{.history = &history};
   state.cwnd = 10 * mss;
   if (avoidance) state.ssthresh = state.cwnd;
   Acknowledgments acks{algorithm, state};
@@ -62,7 +63,8 @@ TEST_CASE("congestion: 2^40 octets without a loss overflow nothing, and no ackno
 
 TEST_CASE("congestion: above ssthresh NewReno grows by one segment a window, however large it is", "[RFC5681]") {
   const std::uint32_t begin = GENERATE(10 * mss, 1000 * mss, 100'000 * mss);
-  tcp::CongestionState state;
+  tcp::CongestionHistory history;
+  tcp::CongestionState state{.history = &history};
   state.cwnd = state.ssthresh = begin;
   Acknowledgments acks{CongestionAlgorithm::new_reno, state};
   for (int round = 0; round < 10; ++round) acks.window();
@@ -74,7 +76,8 @@ TEST_CASE("congestion: CUBIC never grows slower than Reno would, also where one 
           "[RFC9438]") {
   // The window of a loss long ago, so that the curve is flat and Reno's estimate leads.
   const std::uint32_t begin = 4000 * mss;
-  tcp::CongestionState state;
+  tcp::CongestionHistory history;
+  tcp::CongestionState state{.history = &history};
   state.cwnd = state.ssthresh = begin;
   const tcp::CongestionControl& control = tcp::congestion_control(CongestionAlgorithm::cubic);
   Instant now{};
@@ -91,7 +94,8 @@ TEST_CASE("congestion: CUBIC never grows slower than Reno would, also where one 
 }
 
 TEST_CASE("congestion: CUBIC comes down to seven tenths, and is back at the old window after K", "[RFC9438]") {
-  tcp::CongestionState state;
+  tcp::CongestionHistory history;
+  tcp::CongestionState state{.history = &history};
   state.cwnd = 1000 * mss;
   const tcp::CongestionControl& control = tcp::congestion_control(CongestionAlgorithm::cubic);
   state.ssthresh = control.threshold_after_loss(state, state.cwnd, mss);
@@ -108,7 +112,8 @@ TEST_CASE("congestion: CUBIC comes down to seven tenths, and is back at the old 
 }
 
 TEST_CASE("congestion: NewReno comes down to half of what is in flight, two segments at least", "[RFC5681]") {
-  tcp::CongestionState state;
+  tcp::CongestionHistory history;
+  tcp::CongestionState state{.history = &history};
   state.cwnd = 1000 * mss;
   const tcp::CongestionControl& control = tcp::congestion_control(CongestionAlgorithm::new_reno);
   CHECK(control.threshold_after_loss(state, 1000 * mss, mss) == 500 * mss);

@@ -28,7 +28,9 @@ class Side {
         sets_(parameters, 1, memory()),
         blocks_(blocks, 512, memory()),
         sent_(16, 1, memory()),
-        env_{parameters_, sets_, blocks_, sent_, counters_, 1500, 0} {}
+        flights_(1, memory()),
+        histories_(1, memory()),
+        env_{parameters_, sets_, blocks_, sent_, flights_, histories_, counters_, 1500, 0} {}
 
   void open(const wire::Segment& syn, SeqNum iss, Instant now) {
     open_passively(tcb, {{{1}, 1}, {{2}, 2}}, iss, 0, syn, env_, now);
@@ -61,7 +63,7 @@ class Side {
         std::tuple{tcb.snd.una, tcb.snd.nxt, tcb.snd.wnd, tcb.snd.max_wnd, tcb.snd.wl1, tcb.snd.wl2},
         std::tuple{tcb.rcv.nxt, tcb.rcv.wnd, tcb.rcv.acked, tcb.receive_queue.readable()},
         std::tuple{tcb.ack_owed, tcb.quick_acks, tcb.timer, tcb.recovery, tcb.cwnd_limited, tcb.error},
-        std::tuple{tcb.ts_recent, tcb.ts_recent_at, tcb.heard_at, tcb.progress_at, next_deadline(tcb)},
+        std::tuple{tcb.ts_recent, tcb.ts_recent_at, tcb.heard_at, tcb.flight->progress_at, next_deadline(tcb)},
         std::tuple{tcb.congestion.cwnd, tcb.congestion.ssthresh, tcb.rtt.srtt(), tcb.in_flight()},
         std::tuple{tcb.bytes_received, tcb.segments_received, tcb.segments_sent, counters_.bytes_received},
         std::tuple{tcb.news.readable, tcb.news.writable, tcb.news.closed, blocks_.in_use()}};
@@ -77,6 +79,8 @@ class Side {
   OptionSets sets_;
   BlockPool blocks_;
   SentPool sent_;
+  FlightPool flights_;
+  HistoryPool histories_;
   Counters counters_;
   Environment env_;
 };

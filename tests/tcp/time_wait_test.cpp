@@ -36,6 +36,21 @@ TEST_CASE("TIME-WAIT: it outlives its handle, and then the slot is free", "[3.6.
   CHECK(t.stack().connections() == 0);
 }
 
+TEST_CASE("TIME-WAIT: keep-alive has no part in it", "[3.6.1][3.8.4]") {
+  Scenario t{[](Config& config) {
+    config.tcp.keep_alive = true;
+    config.tcp.keep_alive_idle = 5s;
+    config.tcp.keep_alive_interval = 1s;
+    config.tcp.keep_alive_probes = 2;
+  }};
+  to_time_wait(t);
+  t.drop_stream();
+  t.silence(60s - 1ns);
+  CHECK(t.stack().connections() == 1);
+  t.silence(1ns);
+  CHECK(t.stack().connections() == 0);
+}
+
 TEST_CASE("TIME-WAIT: the peer's FIN again is acknowledged and restarts the wait", "[3.10.7.4]") {
   Scenario t;
   to_time_wait(t);
