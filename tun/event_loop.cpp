@@ -99,16 +99,18 @@ void EventLoop::run() {
 
 // Every turn moves one burst of packets, calls what has been posted by then, and asks epoll: neither a flood of packets
 // nor one of posts keeps the others waiting. Where more packets are likely no system call need tell of them, and epoll
-// is asked every so many turns only.
+// is asked every so many turns only; turns that find nothing are short ones.
 void EventLoop::turn() {
-  constexpr int most_turns_without_look = 8;
+  constexpr int time_for_a_look = 64;
+  constexpr int cost_of_burst = 8;
   call_posted();
   const Instant time = now();
   call_due(time);
   move_packets(time);
   const bool busy = more_packets_are_likely(time);
-  if (busy && ++turns_without_look_ < most_turns_without_look) return;
-  turns_without_look_ = 0;
+  since_look_ += last_packet_ == time ? cost_of_burst : 1;
+  if (busy && since_look_ < time_for_a_look) return;
+  since_look_ = 0;
   wait_and_dispatch(!busy);
 }
 

@@ -142,7 +142,7 @@ class EventLoop {
   QuickAnswers answers_;
   Duration busy_poll_{};
   Instant last_packet_{};
-  int turns_without_look_ = 0;  ///< at the other descriptors
+  int since_look_ = 0;  ///< turns since the last look at the other descriptors, by what they cost
   Hook hook_;
   std::optional<Instant> hook_deadline_;
   FileDescriptor epoll_;

@@ -36,7 +36,7 @@ results=$out/against_kernel.txt
 name=${BACKSTOP_BENCH_NAMESPACE:-backstop-bench}
 clients=$name-clients servers=$name-servers
 kernel_address=10.213.1.2 stack_address=10.213.2.2
-server= holders=()
+server='' holders=()
 
 clean_up() {
   [ -z "$server" ] || kill "$server" 2>/dev/null || true
@@ -78,8 +78,8 @@ start_stack() { # auto|off [OPTIONS]
 }
 
 wait_until_it_serves() {
-  local tries
-  for tries in $(seq 50); do
+  local try
+  for try in $(seq 50); do
     ip netns exec "$clients" "$peer" connect-time "$address" 7 1 >/dev/null 2>&1 && return
     sleep 0.1
   done
