@@ -164,6 +164,7 @@ class Core {
   [[nodiscard]] bool is_ours(Ipv4Address address) const;
   [[nodiscard]] bool is_broadcast(Ipv4Address address) const;
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
+  bool expected_segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   [[nodiscard]] bool must_wait(const Slot& slot, const wire::Segment& segment) const;

@@ -36,7 +36,7 @@ std::size_t ReceiveQueue::insert(BlockPool& pool, SeqNum seq, Bytes text) {
 }
 
 // Stops where memory ends. Every block it takes holds an octet of text then, so none is held for nothing.
-std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text) {
+std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text, wire::Checksum* sum) {
   const std::uint32_t block_size = pool.block_size();
   std::size_t written = 0;
   while (written < text.size()) {
@@ -44,7 +44,12 @@ std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text) {
     const BlockId block = find_or_insert(pool, seq.value() - offset);
     if (block == no_block) break;
     const std::size_t part = std::min<std::size_t>(text.size() - written, block_size - offset);
-    std::memcpy(pool.data(block) + offset, text.data() + written, part);
+    std::byte* const to = pool.data(block) + offset;
+    if (sum != nullptr) {
+      sum->add_copying(text.subspan(written, part), to);
+    } else {
+      std::memcpy(to, text.data() + written, part);
+    }
     seq += static_cast<std::uint32_t>(part);
     written += part;
   }
@@ -149,6 +154,10 @@ void ReceiveQueue::give_back_before(BlockPool& pool, SeqNum seq) {
 void ReceiveQueue::drop_out_of_order(BlockPool& pool) {
   if (!has_gaps()) return;
   drop_ranges(pool);
+  drop_beyond_next(pool);
+}
+
+void ReceiveQueue::drop_beyond_next(BlockPool& pool) {
   BlockId last = no_block;
   BlockId at = head_;
   while (at != no_block && SeqNum{pool.tag(at)} < next_) {

@@ -9,6 +9,7 @@
 
 #include "stack/tcp/block_pool.hpp"
 #include "stack/wire/bytes.hpp"
+#include "stack/wire/checksum.hpp"
 #include "stack/wire/seq.hpp"
 #include "stack/wire/tcp_options.hpp"
 
@@ -31,6 +32,12 @@ class ReceiveQueue {
   /// its first octets there was memory for.
   std::size_t insert(BlockPool& pool, SeqNum seq, Bytes text);
 
+  /// The same for text in order while nothing is out of order, in two steps: copied to its place and summed on the way;
+  /// then accepted, or refused. There must be room for it.
+  void place(BlockPool& pool, Bytes text, wire::Checksum& sum) { write(pool, next_, text, &sum); }
+  void accept(std::uint32_t size) { next_ += size; }
+  void refuse(BlockPool& pool) { drop_beyond_next(pool); }
+
   /// The first part of `text` at `seq` that is there already, out of order; empty (both edges equal) when none is.
   [[nodiscard]] wire::SackBlock stored_part(const BlockPool& pool, SeqNum seq, Bytes text) const;
 
@@ -50,10 +57,11 @@ class ReceiveQueue {
   bool has_room_for_range(BlockPool& pool, wire::SackBlock range);
   void add_range(BlockPool& pool, wire::SackBlock range);
   void advance_over_ranges(BlockPool& pool);
-  std::size_t write(BlockPool& pool, SeqNum seq, Bytes text);
+  std::size_t write(BlockPool& pool, SeqNum seq, Bytes text, wire::Checksum* sum = nullptr);
   BlockId find_or_insert(BlockPool& pool, std::uint32_t tag);
   void give_back_before(BlockPool& pool, SeqNum seq);
   void drop_ranges(BlockPool& pool);
+  void drop_beyond_next(BlockPool& pool);
 
   SeqNum read_;
   SeqNum next_;

@@ -90,28 +90,6 @@ void advance(Tcb& tcb, Environment& env, std::uint32_t arrived, bool filled_hole
   owe_acknowledgment(tcb, env, filled_hole, now);
 }
 
-/// Header prediction (Jacobson 1990): what nearly every segment of an open connection is. It is the next in order,
-/// there is room for all of it, and it says nothing out of the ordinary.
-bool is_expected(const Tcb& tcb, const wire::Segment& segment, const Environment& env) {
-  const wire::TcpOptions& options = segment.options;
-  wire::Flags flags = segment.flags;
-  flags.clear(wire::Flag::psh);
-  return tcb.state == State::established && flags == wire::Flags{wire::Flag::ack} && segment.seq == tcb.rcv.nxt &&
-         segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
-         options.timestamps.has_value() == tcb.timestamps &&
-         (!tcb.timestamps || !is_before(options.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
-         !tcb.fin_known && !tcb.receive_queue.has_gaps() && env.blocks.have_room_for_arrival(segment.text.size());
-}
-
-/// What the eight steps come to for it.
-void take_expected(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
-  remember_timestamp(tcb, segment, now);
-  process_acknowledgment(tcb, segment, env, now);
-  if (segment.text.empty()) return;
-  const std::size_t kept = tcb.receive_queue.insert(env.blocks, segment.seq, segment.text);
-  advance(tcb, env, static_cast<std::uint32_t>(kept), false, now);
-}
-
 /// One segment's way through section 3.10.7.4. A step returns whether the next one is to be taken.
 class SegmentArrives {
  public:
@@ -496,12 +474,43 @@ class SegmentArrives {
   bool had_syn_ = false;  // the second half of a simultaneous open: its window is not scaled
 };
 
+/// What the eight steps come to for a segment that is_expected(), but for putting its text to its place.
+void take_expected(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+  note_heard(tcb, now);
+  remember_timestamp(tcb, segment, now);
+  process_acknowledgment(tcb, segment, env, now);
+  if (!segment.text.empty()) advance(tcb, env, static_cast<std::uint32_t>(segment.text.size()), false, now);
+}
+
 }  // namespace
+
+bool is_expected(const Tcb& tcb, const wire::Segment& segment, const Environment& env) {
+  const wire::TcpOptions& options = segment.options;
+  wire::Flags flags = segment.flags;
+  flags.clear(wire::Flag::psh);
+  return tcb.state == State::established && flags == wire::Flags{wire::Flag::ack} && segment.seq == tcb.rcv.nxt &&
+         segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
+         options.timestamps.has_value() == tcb.timestamps &&
+         (!tcb.timestamps || !is_before(options.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
+         !tcb.fin_known && !tcb.receive_queue.has_gaps() && env.blocks.have_room_for_arrival(segment.text.size());
+}
+
+bool expected_segment_arrives(Tcb& tcb, const wire::Segment& segment, wire::Checksum sum, Environment& env,
+                              Instant now) {
+  tcb.receive_queue.place(env.blocks, segment.text, sum);
+  if (sum.finish() != 0) {
+    tcb.receive_queue.refuse(env.blocks);
+    return false;
+  }
+  tcb.receive_queue.accept(static_cast<std::uint32_t>(segment.text.size()));
+  take_expected(tcb, segment, env, now);
+  return true;
+}
 
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now) {
   if (!is_expected(tcb, segment, env)) return segment_arrives_by_steps(tcb, segment, congestion_experienced, env, now);
-  note_heard(tcb, now);
+  (void)tcb.receive_queue.insert(env.blocks, segment.seq, segment.text);
   take_expected(tcb, segment, env, now);
   return std::nullopt;
 }

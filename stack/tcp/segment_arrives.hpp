@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "stack/tcp/tcb.hpp"
+#include "stack/wire/checksum.hpp"
 
 namespace backstop::tcp {
 
@@ -13,6 +14,14 @@ namespace backstop::tcp {
 /// `congestion_experienced`: its datagram carried the CE mark (RFC 3168 section 5).
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now);
+
+/// Whether segment_arrives() has a short cut for it: it is the next in order, there is room for all of it, and it says
+/// nothing out of the ordinary (header prediction, Jacobson 1990).
+bool is_expected(const Tcb& tcb, const wire::Segment& segment, const Environment& env);
+/// The short cut for such a segment when its text is not checked yet: summed while it is copied to where it belongs, on
+/// top of `sum`. False when the sum is wrong; then nothing has happened.
+bool expected_segment_arrives(Tcb& tcb, const wire::Segment& segment, wire::Checksum sum, Environment& env,
+                              Instant now);
 
 /// The same by all of its steps, without the short cut for the segment that was expected: what that is tested against.
 std::optional<wire::Segment> segment_arrives_by_steps(Tcb& tcb, const wire::Segment& segment,

@@ -10,6 +10,7 @@
 #include "stack/tcp/user_calls.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/scenario.hpp"
 
 using namespace backstop;
 using namespace backstop::tcp;
@@ -157,6 +158,28 @@ void live(std::uint64_t seed) {
 }
 
 }  // namespace
+
+TEST_CASE("Header prediction: long text that was damaged on its way counts for nothing, and holds nothing",
+          "[MUST-3]") {
+  test::Scenario t;
+  t.establish();
+  const test::Packet packet = t.build("P. 1:1001(1000) ack 1");
+  const std::size_t text = packet.size() - 1000;
+  std::uint64_t damaged = 0;
+  for (const std::size_t place : {text - 30, text - 1, text, text + 499, packet.size() - 1}) {
+    test::Packet other = packet;
+    other[place] ^= std::byte{1};
+    t.inject_packet(other);
+    t.silence();
+    CHECK(t.stack().statistics().dropped(Drop::tcp_bad_checksum) +
+              t.stack().statistics().dropped(Drop::ip_bad_checksum) ==
+          ++damaged);
+    CHECK(t.stack().blocks_in_use() == 0);
+  }
+  t.inject_packet(packet);
+  t.expect(".  1:1(0) ack 1001");
+  t.read(1000);
+}
 
 TEST_CASE("Header prediction: the expected segment's short cut comes to the same as the eight steps") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) live(seed);
