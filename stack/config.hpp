@@ -26,6 +26,8 @@ struct Config {
   std::uint16_t mtu = 1500;  ///< octets, of the device below
   /// Largest text of one outbound packet that the device cuts into segments itself; 0: it cannot (no TSO).
   std::uint32_t segmentation_offload = 0;
+  /// Most segments that it cuts a packet into.
+  std::uint16_t segmentation_segments = 64;
   /// Whether the device finishes partial checksums of outbound packets.
   bool checksum_offload = false;
 

@@ -60,6 +60,7 @@ class Core {
   void release(HandleId id);
   std::expected<void, Error> set_options(HandleId id, const ConnectionOptions& options);
   std::expected<HandleId, Error> accept(HandleId listener);
+  [[nodiscard]] bool has_acceptable(HandleId listener);
   void close_listener(HandleId listener);
   [[nodiscard]] Endpoint listener_endpoint(HandleId listener) const;
 

@@ -193,6 +193,11 @@ std::expected<HandleId, Error> Core::accept(HandleId id) {
   return handle_of(index);
 }
 
+bool Core::has_acceptable(HandleId id) {
+  const ListenerSlot* listener = find_listener_slot(id);
+  return listener != nullptr && listener->first_acceptable != none;
+}
+
 void Core::close_listener(HandleId id) {
   ListenerSlot* listener = find_listener_slot(id);
   if (listener == nullptr) return;
@@ -248,7 +253,7 @@ void Core::abort(HandleId id) {
 
 void Core::abort_slot(std::uint32_t index) {
   tcp::Tcb& tcb = slots_[index].tcb;
-  if (const auto reset = tcp::abort(tcb, environment_)) reply(tcb.tuple, *reset, environment_.options(tcb));
+  if (const auto reset = tcp::abort(tcb, environment_, now_)) reply(tcb.tuple, *reset, environment_.options(tcb));
   settle_slot(index);
 }
 

@@ -235,6 +235,7 @@ std::expected<Stream, Error> Listener::accept() {
   return Stream{*stack_, *id};
 }
 
+bool Listener::has_pending() const { return stack_ != nullptr && stack_->core_->has_acceptable(id_); }
 Endpoint Listener::local() const { return stack_ != nullptr ? stack_->core_->listener_endpoint(id_) : Endpoint{}; }
 
 }  // namespace backstop

@@ -96,6 +96,8 @@ class Listener {
   std::expected<Stream, Error> accept();
   void reset();
 
+  /// Whether accept() would find one.
+  [[nodiscard]] bool has_pending() const;
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] HandleId id() const { return id_; }
   [[nodiscard]] Stack* stack() const { return stack_; }

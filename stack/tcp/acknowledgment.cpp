@@ -19,7 +19,8 @@ class Acknowledgment {
         env_(env),
         now_(now),
         flight_before_(tcb.in_flight()),
-        outstanding_before_(tcb.outstanding()) {}
+        outstanding_before_(tcb.outstanding()),
+        reno_sacked_before_(tcb.flight->reno_sacked) {}
 
   /// Nothing is in flight, and nothing is told of what was: so it is with a peer that sends and does not receive.
   [[nodiscard]] bool can_only_tell_a_window() const {
@@ -31,7 +32,6 @@ class Acknowledgment {
   void process_window() {
     update_window();
     note_progress();
-    tcb_.cwnd_limited = false;
     restart_timer();
   }
 
@@ -230,7 +230,10 @@ class Acknowledgment {
   }
 
   void mark_head_lost() {
-    tcb_.flight->sent.mark_lost(env_.sent, tcb_.flight->sent.head());
+    SentList& sent = tcb_.flight->sent;
+    const SentRecord& record = env_.sent[sent.head()];  // one packet, which the device may have cut into many segments
+    if (record.length() > tcb_.mss() + 1) sent.split(env_.sent, sent.head(), record.seq + tcb_.mss());
+    sent.mark_lost(env_.sent, sent.head());
     found_loss_ = true;
   }
 
@@ -239,28 +242,37 @@ class Acknowledgment {
     // RFC 6582 section 3.2 step 3: the ACK that ends fast recovery only takes the window down to ssthresh.
     const bool ends_fast_recovery = ends && tcb_.recovery == Recovery::recovery;
     if (ends) leave_recovery(tcb_);
-    react_to_congestion_echo();
+    const bool congested = react_to_congestion_echo();
     if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, env_, outstanding_before_, now_);
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
-    } else if (acked_ > 0 && !ends_fast_recovery && was_limited_by_cwnd()) {
+    } else if (credit() > 0 && !ends_fast_recovery && !congested && was_limited_by_cwnd()) {
       begin_history(tcb_.congestion, env_.histories);
       congestion_control(env_.options(tcb_).congestion).on_ack(tcb_.congestion, sample());
     }
-    tcb_.cwnd_limited = false;
   }
 
   // RFC 3168 section 6.1.2: as to a loss, but once for each window of text.
-  void react_to_congestion_echo() {
+  // Returns whether it was echoed: then the window does not grow either.
+  bool react_to_congestion_echo() {
     const bool echoed = tcb_.ecn && segment_.flags.has(wire::Flag::ece) && !segment_.syn();
-    if (!echoed || tcb_.recovery != Recovery::open || tcb_.snd.una < tcb_.ecn_point) return;
+    if (!echoed || tcb_.recovery != Recovery::open || tcb_.snd.una < tcb_.ecn_point) return echoed;
     tcb_.ecn_point = tcb_.snd.nxt;
     tcb_.window_reduced = true;
     reduce_once(tcb_, env_, flight_before_);
+    return true;
+  }
+
+  // What the window may grow by: text that this ACK is the first to tell of. What was SACKed before counts then only
+  // where the path is known to reorder; else it may mean a loss.
+  [[nodiscard]] std::uint32_t credit() const {
+    if (!tcb_.selective_acks) return acked_ - std::min(acked_, reno_sacked_before_);
+    if (acked_ > 0) return std::min(acked_, delivered_);
+    return tcb_.reordering_seen ? delivered_ : 0;
   }
 
   [[nodiscard]] AckSample sample() const {
-    return {.acked = acked_,
+    return {.acked = credit(),
             .mss = tcb_.mss(),
             .rtt = rtt_,
             .srtt = tcb_.rtt.srtt(),
@@ -269,10 +281,11 @@ class Acknowledgment {
             .now = now_};
   }
 
-  // RFC 7661's concern in its simplest form: a window that was not used tells nothing about the path.
+  // A window that was not used tells nothing about the path (RFC 7661). In slow start half of it is enough: by the time
+  // it has doubled, that half has shown what the path takes.
   [[nodiscard]] bool was_limited_by_cwnd() const {
-    if (tcb_.congestion.in_slow_start()) return flight_before_ >= tcb_.congestion.cwnd / 2;
-    return tcb_.cwnd_limited || flight_before_ + tcb_.mss() > tcb_.congestion.cwnd;
+    const bool half_used = tcb_.congestion.cwnd < 2 * std::uint64_t{tcb_.flight->round_flight};
+    return tcb_.cwnd_limited || (tcb_.congestion.in_slow_start() && half_used);
   }
 
   // RFC 6298 (5.2), (5.3). The reordering timer, when RACK armed it just now, comes first. Without SACK, duplicates do
@@ -290,8 +303,9 @@ class Acknowledgment {
   const wire::Segment& segment_;
   Environment& env_;
   Instant now_;
-  std::uint32_t flight_before_;          // as the sender estimates, losses and SACKed octets taken off
-  std::uint32_t outstanding_before_;     // RFC 5681's FlightSize
+  std::uint32_t flight_before_;       // as the sender estimates, losses and SACKed octets taken off
+  std::uint32_t outstanding_before_;  // RFC 5681's FlightSize
+  std::uint32_t reno_sacked_before_;
   std::uint32_t acked_ = 0;              // octets of text newly acknowledged
   std::uint32_t delivered_ = 0;          // octets newly known to have arrived, SACKed ones included
   Instant latest_sent_ = immediately;    // of the records acknowledged that were sent once

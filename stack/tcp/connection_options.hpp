@@ -24,6 +24,10 @@ struct ConnectionOptions {
   /// Most octets it may hold that are not acknowledged yet.
   std::uint32_t send_buffer = 1 << 20;
 
+  /// Largest MSS to offer and to send, octets of text and options; 0: what the device's MTU allows. Settled by the
+  /// SYNs.
+  std::uint16_t maximum_segment = 0;
+
   CongestionAlgorithm congestion = CongestionAlgorithm::cubic;  ///< MAY-18
   bool no_delay = false;                                        ///< switch Nagle's algorithm off (MUST-17)
 

@@ -20,6 +20,10 @@ struct Flight {
   Instant timer_at = never;  ///< of Tcb::timer
   Instant progress_at{};     ///< when the peer last acknowledged something, or had nothing to acknowledge
 
+  SeqNum small_end;                ///< behind the last segment that was less than full (RFC 9293 appendix A.3)
+  SeqNum window_round;             ///< SND.NXT when round_flight was noted: acknowledged, it begins anew
+  std::uint32_t round_flight = 0;  ///< the most octets in flight in this round trip
+
   // Loss recovery: RFC 8985 (RACK), RFC 6937 (PRR), RFC 6582 (NewReno, without SACK).
   SeqNum recovery_point;   ///< SND.NXT when recovery began
   Instant rack_sent_at{};  ///< of the latest-sent segment known to have arrived

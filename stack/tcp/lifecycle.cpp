@@ -10,6 +10,7 @@ void begin_flight(Tcb& tcb, Environment& env) {
   if (tcb.has_flight()) return;
   tcb.flight = env.flights.take();
   tcb.flight->rack_end = tcb.flight->rack_highest = tcb.snd.una;
+  tcb.flight->small_end = tcb.flight->window_round = tcb.snd.una;
 }
 
 void end_flight_when_idle(Tcb& tcb, Environment& env) {

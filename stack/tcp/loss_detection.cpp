@@ -46,10 +46,10 @@ void rack_update(Tcb& tcb, const SentRecord& record, const wire::Segment& segmen
     tcb.reordering_seen = true;
   }
   if (ambiguous(tcb, record, segment, now)) return;
+  tcb.flight->rack_rtt = now - record.sent_at;  // of whatever has just arrived (RFC 8985 section 6.2 step 2)
   if (!sent_after(record.sent_at, record.end, tcb.flight->rack_sent_at, tcb.flight->rack_end)) return;
   tcb.flight->rack_sent_at = record.sent_at;
   tcb.flight->rack_end = record.end;
-  tcb.flight->rack_rtt = now - record.sent_at;
 }
 
 void rack_note_duplicate(Tcb& tcb) {

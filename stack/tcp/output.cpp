@@ -97,8 +97,8 @@ class Output {
 
   bool handshake() {
     if (tcb_.syn_sent()) return false;
-    note_first_transmission(tcb_.snd.iss, tcb_.snd.iss + 1);
-    return make(tcb_.snd.iss, tcb_.snd.iss + 1);
+    note_first_transmission(tcb_.snd.iss, tcb_.snd.iss + 1, false);
+    return make(tcb_.snd.iss, tcb_.snd.iss + 1, false);
   }
 
   bool retransmission() {
@@ -114,7 +114,7 @@ class Output {
     tcb_.flight->prr_out += end - seq;
     ++tcb_.retransmissions;
     ++env_.counters.segments_retransmitted;
-    return make(seq, end);
+    return make(seq, end, env_.sent[id].push && env_.sent[id].end == end);
   }
 
   // RFC 8985 section 7.3: new text if there is some, else the last segment again; cwnd does not matter for one segment.
@@ -160,11 +160,12 @@ class Output {
     const bool fin = tcb_.fin_queued && !tcb_.fin_sent;
     if (unsent == 0 && !fin) return false;
 
-    const std::uint32_t size = sendable(unsent);
+    const std::uint32_t size = without_small_tail(sendable(unsent), unsent);
     const bool with_fin = fin && size == unsent;
     if (size == 0 && !with_fin) return wait_for_window();
-    if (size < unsent ? !worth_sending(size) : nagle_holds_back(size, with_fin)) return wait_for_window();
+    if (size < unsent && !worth_sending(size)) return wait_for_window();
     tcb_.probe_window = false;
+    if (restart_after_idle()) return send_new(std::min(size, sendable(unsent)));
     return send_new(size);
   }
 
@@ -174,9 +175,11 @@ class Output {
     const SeqNum seq = tcb_.snd.nxt;
     const SeqNum end = seq + size + (with_fin ? 1u : 0u);
     tcb_.fin_sent = tcb_.fin_sent || with_fin;
-    restart_after_idle();
-    note_first_transmission(seq, end);
-    make_text(seq, end);
+    if (size % tcb_.mss() != 0) tcb_.flight->small_end = end;
+    const bool empties_queue = size > 0 && size == tcb_.unsent();
+    note_first_transmission(seq, end, empties_queue);
+    make_text(seq, end, empties_queue || size > tcb_.mss());
+    note_use_of_window(false);
     mark_ecn();
     // RFC 6298 (5.1): new text starts a timer that is off, and puts off none; a loss probe counts from the latest text.
     if (tcb_.selective_acks && tcb_.timer != Timer::reordering) {
@@ -205,18 +208,33 @@ class Output {
     const std::uint32_t flight = tcb_.in_flight();
     const std::uint32_t congestion = tcb_.congestion.cwnd > flight ? tcb_.congestion.cwnd - flight : 0;
     const std::uint32_t wanted = std::min({unsent, usable_window(), packet_limit()});
-    if (wanted > congestion) tcb_.cwnd_limited = true;
+    if (wanted > congestion) note_use_of_window(true);
     if (wanted <= congestion) return wanted;
     // Part of the congestion window is used in whole segments only: a small one would gain nothing.
     const std::uint32_t mss = tcb_.mss();
     return congestion >= mss ? congestion / mss * mss : 0;
   }
 
-  /// The segment limit: one MSS, or as many whole ones as the device cuts by itself. An urgent pointer it would copy.
+  /// The segment limit: one MSS, or as many whole ones as the device cuts by itself, but at most half of the congestion
+  /// window: acknowledgments of two packets make a steadier clock than those of one. An urgent pointer it would copy.
   [[nodiscard]] std::uint32_t packet_limit() const {
     const std::uint32_t mss = tcb_.mss();
     if (tcb_.urgent_sent) return mss;
-    return env_.segmentation_offload == 0 ? mss : std::max(mss, env_.segmentation_offload / mss * mss);
+    if (env_.segmentation_offload == 0) return mss;
+    const std::uint32_t octets = std::min(env_.segmentation_offload, tcb_.congestion.cwnd / 2);
+    return mss * std::clamp<std::uint32_t>(octets / mss, 1, env_.segmentation_segments);
+  }
+
+  // RFC 7661's concern in its simplest form: a window that is not used tells nothing about the path. What counts is the
+  // most that was out in this round trip.
+  void note_use_of_window(bool held_back) {
+    const std::uint32_t flight = tcb_.in_flight();
+    const bool limited = held_back || flight + tcb_.mss() > tcb_.congestion.cwnd;
+    const bool new_round = tcb_.snd.una >= tcb_.flight->window_round;
+    if (!new_round && !limited && (tcb_.cwnd_limited || flight <= tcb_.flight->round_flight)) return;
+    tcb_.cwnd_limited = limited;
+    tcb_.flight->round_flight = flight;
+    tcb_.flight->window_round = tcb_.snd.nxt;
   }
 
   // RFC 9293 section 3.8.6.2.1: a full segment, or half of the largest window the peer ever had, or the override.
@@ -224,9 +242,16 @@ class Output {
     return size > 0 && (size >= tcb_.mss() || size >= tcb_.snd.max_wnd / 2 || tcb_.probe_window);
   }
 
-  // RFC 9293 section 3.7.4 (SHLD-7): the last small segment waits while anything is unacknowledged.
-  [[nodiscard]] bool nagle_holds_back(std::uint32_t size, bool with_fin) const {
-    return size < tcb_.mss() && !with_fin && !env_.options(tcb_).no_delay && tcb_.outstanding() > 0;
+  // RFC 9293 section 3.7.4 (SHLD-7), as its appendix A.3 softens it: the last small segment waits while another small
+  // one is unacknowledged; behind full ones it goes, since nothing would be gained by keeping a peer waiting for it.
+  [[nodiscard]] std::uint32_t without_small_tail(std::uint32_t size, std::uint32_t unsent) const {
+    const std::uint32_t tail = size % tcb_.mss();
+    const bool wait =
+        tail != 0 && size == unsent && !tcb_.fin_queued && !env_.options(tcb_).no_delay && small_one_is_out();
+    return wait ? size - tail : size;
+  }
+  [[nodiscard]] bool small_one_is_out() const {
+    return tcb_.outstanding() > 0 && tcb_.flight->small_end > tcb_.snd.una && tcb_.flight->small_end <= tcb_.snd.nxt;
   }
 
   // Text waits for a larger window and nothing is out that would bring one: the persist timer makes sure (MUST-36).
@@ -266,30 +291,34 @@ class Output {
     return finish();
   }
 
-  // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one.
-  void restart_after_idle() {
+  // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one. Returns whether it was so.
+  bool restart_after_idle() {
     const Duration idle = now_ - tcb_.sent_at;
-    if (tcb_.outstanding() > 0 || idle <= tcb_.rtt.rto(env_.parameters)) return;
+    if (!env_.parameters.restart_after_idle || tcb_.outstanding() > 0) return false;
+    if (idle <= tcb_.rtt.rto(env_.parameters)) return false;
     congestion_control(env_.options(tcb_).congestion).after_idle(tcb_.congestion, idle);
     const std::uint32_t restart = initial_window(env_.parameters.initial_window, tcb_.mss());
     tcb_.congestion.cwnd = std::min(tcb_.congestion.cwnd, restart);
+    return true;
   }
 
-  void note_first_transmission(SeqNum seq, SeqNum end) {
+  void note_first_transmission(SeqNum seq, SeqNum end, bool push) {
     begin_flight(tcb_, env_);
     if (tcb_.outstanding() == 0) tcb_.flight->progress_at = now_;
-    tcb_.flight->sent.append(env_.sent, seq, end, now_);
+    tcb_.flight->sent.append(env_.sent, seq, end, now_, push);
     tcb_.snd.nxt = end;
     if (tcb_.recovery == Recovery::recovery) tcb_.flight->prr_out += end - seq;
   }
 
   /// The segment that covers [seq, end): SYN, text and FIN stand where the sequence numbers say.
-  bool make(SeqNum seq, SeqNum end) {
+  /// PSH stands on what empties the queue (MUST-61, SHLD-27), and on the last segment of what the device cuts: a
+  /// receiver that gathers segments then has no reason to wait for more.
+  bool make(SeqNum seq, SeqNum end, bool push) {
     ensure_timer();
-    return seq == tcb_.snd.iss ? make_syn() : make_text(seq, end);
+    return seq == tcb_.snd.iss ? make_syn() : make_text(seq, end, push);
   }
 
-  bool make_text(SeqNum seq, SeqNum end) {
+  bool make_text(SeqNum seq, SeqNum end, bool push) {
     const bool fin = is_behind_fin(end);
     wire::Segment& segment = out_.segment;
     segment = make_ack(tcb_, env_, now_);
@@ -300,8 +329,7 @@ class Output {
     out_.text_size = end - seq - (fin ? 1u : 0u);
     out_.mss = tcb_.mss();
     if (fin) segment.flags.set(wire::Flag::fin);
-    // MUST-61, SHLD-27: PSH on the segment that empties the queue.
-    if (out_.text_size > 0 && end - (fin ? 1u : 0u) == tcb_.queue_end()) segment.flags.set(wire::Flag::psh);
+    if (push) segment.flags.set(wire::Flag::psh);
     tcb_.sent_at = now_;
     env_.counters.bytes_sent += out_.text_size;
     return finish();
@@ -372,14 +400,20 @@ wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now) {
   if (tcb.ecn) segment.flags.set(wire::Flag::ece);
   if (tcb.ecn && !answers) segment.flags.set(wire::Flag::cwr);
   segment.window = window_field(tcb, true);
-  segment.options.mss = static_cast<std::uint16_t>(env.mtu - wire::ipv4_header_size - wire::tcp_header_size);
+  segment.options.mss =
+      static_cast<std::uint16_t>(env.largest_packet(tcb) - wire::ipv4_header_size - wire::tcp_header_size);
   if (tcb.window_scaling) segment.options.window_scale = tcb.rcv.scale;
   segment.options.sack_permitted = tcb.selective_acks;
   add_timestamps(tcb, segment, now);
   return segment;
 }
 
-wire::Segment make_reset(const Tcb& tcb) { return base_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack); }
+// RFC 7323 section 3.2: timestamps should stand in a RST too.
+wire::Segment make_reset(const Tcb& tcb, Instant now) {
+  wire::Segment segment = base_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack);
+  add_timestamps(tcb, segment, now);
+  return segment;
+}
 
 bool window_update_is_due(const Tcb& tcb, const Environment& env) {
   // A closed window, or one that can be twice as large: waiting for the next acknowledgment would hold the peer up.

@@ -29,7 +29,7 @@ wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now);
 /// SYN, or SYN,ACK in SYN-RECEIVED.
 wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now);
 /// RST that aborts: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>.
-wire::Segment make_reset(const Tcb& tcb);
+wire::Segment make_reset(const Tcb& tcb, Instant now);
 
 /// Whether the window has grown so much since the peer was told that it must hear of it at once.
 bool window_update_is_due(const Tcb& tcb, const Environment& env);

@@ -28,9 +28,12 @@ struct Parameters : ConnectionOptions {
   /// Segments in the initial window (RFC 6928).
   std::uint32_t initial_window = 10;
 
+  /// After an RTO without sending, go back to the initial window (RFC 5681 section 4.1, a SHOULD).
+  bool restart_after_idle = true;
+
   Duration initial_rto = seconds{1};  ///< RFC 6298 (2.1)
-  /// Deviation: RFC 6298 (2.4) asks for one second. Deployed stacks have used 200 ms for decades, and a peer's delayed
-  /// acknowledgment (RFC 9293: under 500 ms, in practice 40) rarely passes it.
+  /// What the RTO is above the smoothed round-trip time at least: a peer's delayed acknowledgment comes on top of that.
+  /// Deviation: RFC 6298 (2.4) asks for an RTO of at least one second. Deployed stacks have used 200 ms for decades.
   Duration minimum_rto = milliseconds{200};
   Duration maximum_rto = seconds{120};  ///< RFC 6298 (2.5): at least 60 s
 

@@ -34,7 +34,7 @@ void enter_recovery(Tcb& tcb, Environment& env, std::uint32_t flight_size, Insta
 }
 
 void enter_loss(Tcb& tcb, Environment& env, Instant now) {
-  const bool again = tcb.recovery == Recovery::loss && tcb.snd.una < tcb.flight->recovery_point;
+  const bool again = tcb.recovery != Recovery::open && tcb.snd.una < tcb.flight->recovery_point;
   if (tcb.recovery == Recovery::open) remember_for_undo(tcb, now);
   if (!again) {
     tcb.congestion.ssthresh = threshold_after_loss(tcb, env, tcb.outstanding());

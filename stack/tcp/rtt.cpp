@@ -7,10 +7,6 @@ namespace {
 
 using std::chrono::microseconds;
 
-// Why: G, the clock's granularity. A driver may be late by a scheduler's tick, and a variance of zero must not make an
-// RTO of exactly one RTT.
-constexpr Duration granularity = std::chrono::milliseconds{1};
-
 std::uint32_t clamp_to_microseconds(Duration rtt) {
   const auto count = std::chrono::duration_cast<microseconds>(rtt).count();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(count, 1, 0x7fff'ffff));
@@ -33,8 +29,9 @@ void RttEstimator::sample(Duration rtt) {
 
 Duration RttEstimator::rto(const Parameters& parameters) const {
   if (!has_sample()) return parameters.initial_rto;
-  const Duration rto = srtt() + std::max(granularity, 4 * rttvar());
-  return std::clamp(rto, parameters.minimum_rto, parameters.maximum_rto);
+  const Duration rto = srtt() + std::max(parameters.minimum_rto, 4 * rttvar());
+  // Why whole milliseconds: G, the granularity of the clocks that drivers have (RFC 6298 section 4).
+  return std::min<Duration>(std::chrono::floor<std::chrono::milliseconds>(rto), parameters.maximum_rto);
 }
 
 }  // namespace backstop::tcp

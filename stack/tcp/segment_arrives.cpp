@@ -213,8 +213,7 @@ class SegmentArrives {
       tcb_.flight->sent.mark_all_lost(env_.sent);
       return false;
     }
-    seg_.flags.clear(wire::Flag::syn);
-    ++seg_.seq;
+    without_syn();
     arrived_seq_ = seg_.seq;
     had_syn_ = true;
     return true;
@@ -284,6 +283,13 @@ class SegmentArrives {
     seg_.text = seg_.text.first(std::min<std::size_t>(room, seg_.text.size()));
   }
 
+  // What is left when the SYN has been dealt with. On it ECE is part of an offer (RFC 3168 section 6.1.1), no echo.
+  void without_syn() {
+    seg_.flags.clear(wire::Flag::syn);
+    seg_.flags.clear(wire::Flag::ece);
+    ++seg_.seq;
+  }
+
   // --- Fifth step, in parts.
 
   bool complete_handshake() {
@@ -323,7 +329,7 @@ class SegmentArrives {
 
   // SHLD-3: text for a user who has gone is lost, and the peer must not believe otherwise.
   bool refuse_text_after_close() {
-    reply_ = make_reset(tcb_);
+    reply_ = reset_for(seg_);
     fail(tcb_, env_, Error::connection_aborted);
     return false;
   }
@@ -408,8 +414,7 @@ class SegmentArrives {
     if (!seg_.syn()) return false;
     note_peer_syn(tcb_, seg_, now_);
     agree_on_ecn();
-    seg_.flags.clear(wire::Flag::syn);
-    ++seg_.seq;
+    without_syn();
     tcb_.rcv.wnd = first_window(tcb_, env_);
     tcb_.ack_owed = AckOwed::now;
     arrived_seq_ = seg_.seq;
@@ -559,7 +564,7 @@ void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_o
   tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = iss;
   tcb.snd.wl1 = tcb.snd.wl2 = iss;
   tcb.ts_offset = ts_offset;
-  tcb.path_mtu = env.mtu;
+  tcb.path_mtu = env.largest_packet(tcb);
   tcb.timestamps = parameters.timestamps;
   tcb.selective_acks = parameters.selective_acks;
   tcb.window_scaling = parameters.window_scaling;

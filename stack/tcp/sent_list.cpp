@@ -41,10 +41,10 @@ std::size_t SentPool::required_memory(std::uint32_t count) {
   return std::size_t{count} * sizeof(SentRecord) + alignof(SentRecord);
 }
 
-void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now) {
+void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now, bool push) {
   const RecordId record = pool.take(empty());
-  if (record == no_record) return stretch_newest(pool, end, now);
-  pool[record] = SentRecord{.sent_at = now, .seq = seq, .end = end};
+  if (record == no_record) return stretch_newest(pool, end, now, push);
+  pool[record] = SentRecord{.sent_at = now, .seq = seq, .end = end, .push = push};
   if (empty()) {
     head_ = record;
   } else {
@@ -55,13 +55,14 @@ void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now) {
 
 // One record for two segments can only say what holds for both: that the first one was SACKed is forgotten, and when it
 // was lost the second one counts as lost too.
-void SentList::stretch_newest(SentPool& pool, SeqNum end, Instant now) {
+void SentList::stretch_newest(SentPool& pool, SeqNum end, Instant now, bool push) {
   SentRecord& newest = pool[tail_];
   if (newest.sacked) sacked_bytes_ -= newest.length();
   newest.sacked = false;
   if (newest.lost) lost_bytes_ += end - newest.end;
   newest.end = end;
   newest.sent_at = now;
+  newest.push = push;
 }
 
 void SentList::drop_front(SentPool& pool, SeqNum una) {
@@ -134,6 +135,7 @@ bool SentList::split(SentPool& pool, RecordId id, SeqNum at) {
   pool[second] = record;
   pool[second].seq = at;
   record.end = at;
+  record.push = false;  // the octet that was to be pushed stands at the end
   record.next = second;
   if (tail_ == id) tail_ = second;
   return true;

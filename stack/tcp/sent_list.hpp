@@ -23,6 +23,7 @@ struct SentRecord {
   bool sacked : 1 = false;         ///< the peer has it, out of order
   bool lost : 1 = false;           ///< deemed lost and not sent again since
   bool retransmitted : 1 = false;  ///< sent more than once
+  bool push : 1 = false;           ///< it carries PSH, each time it is sent
 
   [[nodiscard]] std::uint32_t length() const { return end - seq; }
 };
@@ -64,7 +65,7 @@ class SentList {
   [[nodiscard]] std::uint32_t lost_bytes() const { return lost_bytes_; }
 
   /// A segment was sent for the first time. Without memory for a record the newest one is stretched over it.
-  void append(SentPool& pool, SeqNum seq, SeqNum end, Instant now);
+  void append(SentPool& pool, SeqNum seq, SeqNum end, Instant now, bool push = false);
 
   /// Takes the first record off, or the part of it before `una`.
   void drop_front(SentPool& pool, SeqNum una);
@@ -86,7 +87,7 @@ class SentList {
   bool split(SentPool& pool, RecordId record, SeqNum at);
 
  private:
-  void stretch_newest(SentPool& pool, SeqNum end, Instant now);
+  void stretch_newest(SentPool& pool, SeqNum end, Instant now, bool push);
 
   RecordId head_ = no_record;
   RecordId tail_ = no_record;

@@ -22,6 +22,7 @@
 #include "stack/tcp/counters.hpp"
 #include "stack/tcp/error.hpp"
 #include "stack/tcp/flight.hpp"
+#include "stack/tcp/info.hpp"
 #include "stack/tcp/parameters.hpp"
 #include "stack/tcp/readiness.hpp"
 #include "stack/tcp/receive_queue.hpp"
@@ -44,10 +45,13 @@ struct Environment {
   FlightPool& flights;
   HistoryPool& histories;
   Counters& counters;
-  std::uint16_t mtu;                   ///< octets, of the device
-  std::uint32_t segmentation_offload;  ///< largest text of one packet when the device cuts it; 0: it does not
+  std::uint16_t mtu;                    ///< octets, of the device
+  std::uint32_t segmentation_offload;   ///< largest text of one packet when the device cuts it; 0: it does not
+  std::uint16_t segmentation_segments;  ///< most segments that the device makes of one packet
 
   [[nodiscard]] const ConnectionOptions& options(const Tcb& tcb) const;
+  /// Octets of the largest packet that a new connection sends or asks for.
+  [[nodiscard]] std::uint16_t largest_packet(const Tcb& tcb) const;
 };
 
 /// What the retransmission timer is armed for. The uses exclude each other, so one deadline serves them all.
@@ -55,13 +59,6 @@ enum class Timer : std::uint8_t { off, retransmission, loss_probe, reordering, p
 
 /// Whether in-order text waits for its acknowledgment.
 enum class AckOwed : std::uint8_t { no, delayed, now };
-
-/// What the sender believes about loss.
-enum class Recovery : std::uint8_t {
-  open,      ///< nothing is lost
-  recovery,  ///< a loss was detected by acknowledgments: PRR steers cwnd
-  loss,      ///< the retransmission timer fired: slow start from one segment
-};
 
 struct Tcb {
   FourTuple tuple;
@@ -120,7 +117,7 @@ struct Tcb {
   bool echo_congestion : 1 = false;  ///< ECE on what we send, until the peer's CWR
   bool window_reduced : 1 = false;   ///< CWR on the next new text
   bool writer_waits : 1 = false;     ///< a write found no room: tell when there is
-  bool cwnd_limited : 1 = false;     ///< the congestion window held output back since the last ACK
+  bool cwnd_limited : 1 = false;     ///< the congestion window held output back in this round trip: window_round
   bool ever_established : 1 = false;
   bool reordering_seen : 1 = false;  ///< RFC 8985 section 6.2 step 3
 
@@ -202,5 +199,11 @@ struct Tcb {
 static_assert(sizeof(Tcb) <= 288);
 
 inline const ConnectionOptions& Environment::options(const Tcb& tcb) const { return option_sets[tcb.options]; }
+
+inline std::uint16_t Environment::largest_packet(const Tcb& tcb) const {
+  constexpr std::uint32_t headers = wire::ipv4_header_size + wire::tcp_header_size;
+  const std::uint32_t most = options(tcb).maximum_segment;
+  return most == 0 ? mtu : static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu, most + headers));
+}
 
 }  // namespace backstop::tcp

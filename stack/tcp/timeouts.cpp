@@ -143,10 +143,9 @@ void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
 void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
   arm_retransmission(tcb, env, now);
   if (!may_probe_loss(tcb)) return;
-  const Instant probe_at = now + loss_probe_timeout_of(tcb);
-  if (probe_at >= tcb.flight->timer_at) return;
+  // RFC 8985 section 7.2: never later than the timeout that it comes in place of.
   tcb.timer = Timer::loss_probe;
-  tcb.flight->timer_at = probe_at;
+  tcb.flight->timer_at = std::min(tcb.flight->timer_at, now + loss_probe_timeout_of(tcb));
 }
 
 void arm_persist(Tcb& tcb, const Environment& env, Instant now) {

@@ -87,7 +87,7 @@ std::expected<void, Error> close(Tcb& tcb, Environment& env) {
   return {};
 }
 
-std::optional<wire::Segment> abort(Tcb& tcb, Environment& env) {
+std::optional<wire::Segment> abort(Tcb& tcb, Environment& env, Instant now) {
   std::optional<wire::Segment> reset;
   switch (tcb.state) {
     case State::syn_received:
@@ -97,7 +97,7 @@ std::optional<wire::Segment> abort(Tcb& tcb, Environment& env) {
     case State::close_wait:
     case State::closing:
     case State::last_ack:
-      reset = make_reset(tcb);
+      reset = make_reset(tcb, now);
       break;
     default:
       break;  // the RFC: nothing is sent from SYN-SENT and TIME-WAIT
@@ -133,12 +133,22 @@ ConnectionInfo info(const Tcb& tcb, const Environment& env) {
       .receive_scale = tcb.rcv.scale,
       .timestamps = tcb.timestamps,
       .selective_acks = tcb.selective_acks,
+      .window_scaling = tcb.window_scaling,
+      .ecn = tcb.ecn,
+      .path_mtu = tcb.path_mtu,
       .srtt = tcb.rtt.srtt(),
       .rttvar = tcb.rtt.rttvar(),
+      .minimum_rtt = tcb.rtt.minimum(),
       .rto = tcb.rtt.rto(env.parameters),
+      .backoff = tcb.backoff,
+      .recovery = tcb.recovery,
+      .duplicate_acks = tcb.flight->duplicate_acks,
       .congestion_window = tcb.congestion.cwnd,
       .slow_start_threshold = tcb.congestion.ssthresh,
       .in_flight = tcb.in_flight(),
+      .unacknowledged = tcb.outstanding(),
+      .sacked = tcb.flight->sent.sacked_bytes(),
+      .lost = tcb.flight->sent.lost_bytes(),
       .unsent = tcb.unsent(),
       .urgent = tcb.urgent ? tcb.rcv.up - tcb.receive_queue.front() : 0,
       .unread = tcb.receive_queue.readable(),

@@ -27,7 +27,7 @@ void end_reading(Tcb& tcb, Environment& env, Instant now);
 /// CLOSE: FIN behind everything written.
 std::expected<void, Error> close(Tcb& tcb, Environment& env);
 /// ABORT: CLOSED at once. Returns the RST to send, when the peer knows of the connection.
-std::optional<wire::Segment> abort(Tcb& tcb, Environment& env);
+std::optional<wire::Segment> abort(Tcb& tcb, Environment& env, Instant now);
 
 /// Moves the connection to another set of options, whose user it becomes; what depends on them is set anew.
 void change_options(Tcb& tcb, OptionSetId options, Environment& env, Instant now);

@@ -107,12 +107,12 @@ TEST_CASE("CLOSE: text after our user has gone is answered with RST", "[3.6.1][S
   t.expect("F. 1:1(0) ack 1");
   SECTION("in FIN-WAIT-1") {
     t.inject("P. 1:11(10) ack 1");
-    t.expect("R. 2:2(0)");
+    t.expect("R  1:1(0)");  // FIN may be lost: this is the number that the peer takes a RST with
   }
   SECTION("in FIN-WAIT-2") {
     t.inject(".  1:1(0) ack 2");
     t.inject("P. 1:11(10) ack 2");
-    t.expect("R. 2:2(0)");
+    t.expect("R  2:2(0)");
   }
   t.silence();
   CHECK(t.stack().connections() == 0);
@@ -156,11 +156,12 @@ TEST_CASE("ABORT: a RST goes out, queued text does not, in every state that has 
   std::string_view reset = "R. 1:1(0) ack 1";
   SECTION("ESTABLISHED") { t.state(State::established); }
   SECTION("ESTABLISHED, with text in flight and text queued") {
-    t.write(3000);
-    t.expect(".  1:1461(1460) ack 1");
-    t.expect(".  1461:2921(1460) ack 1");
+    t.write(100);
+    t.expect("P. 1:101(100) ack 1");
+    t.write(1500);
+    t.expect(".  101:1561(1460) ack 1");
     t.silence();
-    reset = "R. 2921:2921(0) ack 1";
+    reset = "R. 1561:1561(0) ack 1";
   }
   SECTION("FIN-WAIT-1") {
     t.close();

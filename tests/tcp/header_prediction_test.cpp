@@ -31,7 +31,7 @@ class Side {
         sent_(16, 1, memory()),
         flights_(1, memory()),
         histories_(1, memory()),
-        env_{parameters_, sets_, blocks_, sent_, flights_, histories_, counters_, 1500, 0} {}
+        env_{parameters_, sets_, blocks_, sent_, flights_, histories_, counters_, 1500, 0, 1} {}
 
   void open(const wire::Segment& syn, SeqNum iss, Instant now) {
     open_passively(tcb, {{{1}, 1}, {{2}, 2}}, iss, 0, syn, env_, now);

@@ -165,7 +165,7 @@ TEST_CASE("retransmission: text written meanwhile does not change the segment th
   t.expect("P. 1:101(100) ack 1");
   t.write(100);  // Nagle holds it back
   t.silence();
-  t.expect_after(200ms, ".  1:101(100) ack 1");
+  t.expect_after(200ms, "P. 1:101(100) ack 1");
   t.inject(".  1:1(0) ack 101");
   t.expect("P. 101:201(100) ack 1");
 }
