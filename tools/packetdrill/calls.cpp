@@ -74,6 +74,11 @@ int errno_of(Error error) {
 Calls::Calls(Host& host) : host_(host) {
   host_.on_event = [this](const Event& event) { note(event); };
   host_.after_step = [this] { after_step(); };
+  host_.alarm = [this] {
+    Instant first = never;
+    for (const auto& [fd, socket] : sockets_) first = std::min(first, cork_ends_at(*socket));
+    return first;
+  };
 }
 
 Calls::~Calls() {
@@ -111,6 +116,7 @@ void Calls::note(const Event& event) {
 void Calls::after_step() {
   for (const auto& [fd, socket] : sockets_) {
     if (!socket->has_stream()) continue;
+    look_after_held_text(*socket);
     report_milestones(*socket);
     make_room(*socket);
   }
@@ -186,24 +192,9 @@ Result Calls::listen(int fd, int backlog) {
   return 0;
 }
 
-// Only accept() tells whether there is a connection, so the answer is kept.
-bool Calls::has_pending(Socket& socket) {
-  if (!socket.pending.empty()) return true;
-  auto stream = socket.listener.accept();
-  if (stream) socket.pending.push_back(std::move(*stream));
-  return !socket.pending.empty();
-}
-
-void Calls::stop_listening(Socket& socket) {
-  for (Stream& stream : socket.pending) stream.abort();
-  socket.pending.clear();
-  socket.listener.reset();
-  host_.release_stack();
-}
-
 // A listener's connections begin with what it was made with.
 void Calls::listen_anew(Socket& socket) {
-  if (has_pending(socket) || socket.listening_with == socket.connection) return;
+  if (socket.listener.has_pending() || socket.listening_with == socket.connection) return;
   socket.listener.reset();
   socket.listening_with = socket.connection;
   auto listener = host_.stack().listen(socket.local, {.backlog = socket.backlog, .connections = socket.connection});
@@ -214,10 +205,13 @@ Result Calls::accept(Lock& lock, int fd, sockaddr* address, socklen_t* size) {
   Socket* socket = find(fd);
   if (socket == nullptr) return fails(EBADF);
   if (!socket->is_listening()) return fails(EINVAL);
-  const auto attempt = [&] { return has_pending(*socket); };
-  if (!host_.wait(lock, attempt, deadline_of(*socket, socket->options.receive_timeout, 0))) return fails(EAGAIN);
-  Stream stream = std::move(socket->pending.front());
-  socket->pending.pop_front();
+  std::expected<Stream, Error> stream = std::unexpected(Error::would_block);
+  const auto attempt = [&] {
+    stream = socket->listener.accept();
+    return stream.has_value() || stream.error() != Error::would_block;
+  };
+  host_.wait(lock, attempt, deadline_of(*socket, socket->options.receive_timeout, 0));
+  if (!stream) return fails(errno_of(stream.error()));
   const int child_fd = new_fd();
   if (child_fd < 0) return fails(errno);
   Socket& child = add(child_fd);
@@ -229,7 +223,7 @@ Result Calls::accept(Lock& lock, int fd, sockaddr* address, socklen_t* size) {
   child.ever_connected = true;
   child.connected_at = host_.now();
   child.bound = true;
-  child.stream = std::move(stream);
+  child.stream = std::move(*stream);
   child.local = child.stream.local();
   host_.use_stack();
   begin_send_buffer(child);
@@ -307,12 +301,15 @@ Result Calls::close(Lock& lock, int fd) {
   if (Socket* socket = find(fd)) {
     for (auto& [epfd, epoll] : epolls_) epoll.erase(fd);
     if (socket->has_stream()) {
-      uncork(*socket);
+      let_go_of_all(*socket);
       linger(lock, *socket);
       socket->stream.reset();
       host_.release_stack();
     }
-    if (socket->is_listening()) stop_listening(*socket);
+    if (socket->is_listening()) {
+      socket->listener.reset();
+      host_.release_stack();
+    }
     sockets_.erase(fd);
     host_.settle();
   }
@@ -339,7 +336,8 @@ Result Calls::shutdown(int fd, int how) {
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return fails(EINVAL);
   if (socket->is_listening()) {
     if (how != SHUT_WR) {
-      stop_listening(*socket);
+      socket->listener.reset();
+      host_.release_stack();
       host_.settle();
     }
     return 0;
@@ -351,7 +349,7 @@ Result Calls::shutdown(int fd, int how) {
   }
   if (how != SHUT_WR) socket->read_shut = true;
   if (how != SHUT_RD) {
-    uncork(*socket);
+    let_go_of_all(*socket);
     socket->write_shut = true;
     (void)socket->stream.close();
     host_.settle();

@@ -1,6 +1,6 @@
 // The socket calls, as Linux answers them: a result, or an errno.
-// calls.cpp opens and closes, transfer.cpp moves text, socket_options.cpp has the options, readiness.cpp poll and
-// epoll. Read next: adapter.cpp, which hands them to packetdrill.
+// calls.cpp opens and closes, transfer.cpp moves text, held_text.cpp keeps it back, socket_options.cpp has the options,
+// readiness.cpp poll and epoll. Read next: adapter.cpp, which hands them to packetdrill.
 #pragma once
 
 #include <poll.h>
@@ -81,15 +81,20 @@ class Calls {
   void linger(Lock& lock, Socket& socket);
   void apply_connection_options(Socket& socket);
   void listen_anew(Socket& socket);
-  static bool has_pending(Socket& socket);
-  void stop_listening(Socket& socket);
 
   std::optional<Result> take_text(Socket& socket, std::span<const iovec> into, int flags);
   Result without_text(Socket& socket);
-  std::size_t give_text(Socket& socket, Bytes text, bool more);
+  std::size_t give_text(Socket& socket, Bytes text, int flags);
   static bool holds_back(const Socket& socket);
-  static void hand_over(Socket& socket, std::size_t size);
+
+  void hold(Socket& socket, Bytes text);
+  static void end_record(Socket& socket);
+  static void let_go(Socket& socket);
   static void uncork(Socket& socket);
+  static void let_go_of_all(Socket& socket);
+  static Instant cork_ends_at(const Socket& socket);
+  void look_after_held_text(Socket& socket);
+
   Result send_text(Lock& lock, Socket& socket, Bytes text, int flags);
 
   void begin_send_buffer(Socket& socket);

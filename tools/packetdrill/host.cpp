@@ -87,8 +87,8 @@ bool Host::step(Instant limit) {
 }
 
 Instant Host::next_moment() const {
-  Instant moment = never;
-  if (stack_) moment = stack_->next_deadline().value_or(never);
+  Instant moment = alarm();
+  if (stack_) moment = std::min(moment, stack_->next_deadline().value_or(never));
   for (const Waiter& waiter : waiters_) {
     if (!waiter.done) moment = std::min(moment, waiter.deadline);
   }

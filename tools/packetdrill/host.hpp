@@ -67,6 +67,8 @@ class Host {
   bool wait(Lock& lock, const std::function<bool()>& attempt, Instant deadline = never);
   /// Called when the stack has done something, before waiting calls are tried again.
   std::function<void()> after_step = [] {};
+  /// When to do so though the stack does nothing.
+  std::function<Instant()> alarm = [] { return never; };
   /// What is told of each event of the stack.
   std::function<void(const Event&)> on_event = [](const Event&) {};
 

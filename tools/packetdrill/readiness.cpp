@@ -24,7 +24,7 @@ bool peer_has_finished(State state) {
 
 std::uint32_t Calls::readiness(Socket& socket) {
   if (socket.is_listening()) {
-    return has_pending(socket) ? std::uint32_t{EPOLLIN | EPOLLRDNORM} : 0u;
+    return socket.listener.has_pending() ? std::uint32_t{EPOLLIN | EPOLLRDNORM} : 0u;
   }
   if (!socket.has_stream()) return EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
   take_error(socket);

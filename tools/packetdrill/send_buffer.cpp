@@ -19,7 +19,7 @@ std::uint32_t buffer_size(const Socket& socket, const ConnectionInfo& info) {
 }
 
 std::uint64_t cost(const Socket& socket, const ConnectionInfo& info) {
-  const std::uint64_t queued = socket.handed - info.bytes_acked + socket.corked.size();
+  const std::uint64_t queued = std::uint64_t{info.unacknowledged} + info.unsent + socket.held.size();
   const std::uint64_t buffers = (queued + buffer_size(socket, info) - 1) / buffer_size(socket, info);
   return queued + buffers * cost_of_a_buffer;
 }
@@ -46,7 +46,7 @@ std::size_t Calls::next_portion(Socket& socket) const {
   const ConnectionInfo info = socket.stream.info();
   socket.largest_window = std::max(socket.largest_window, info.send_window);
   if (cost(socket, info) >= socket.send_buffer) return 0;
-  const std::uint64_t unsent = info.unsent + socket.corked.size();
+  const std::uint64_t unsent = info.unsent + socket.held.size();
   if (unsent >= socket.options.not_sent_low_water) return 0;
   const std::uint32_t size = buffer_size(socket, info);
   return size - unsent % size;

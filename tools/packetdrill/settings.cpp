@@ -94,6 +94,12 @@ bool set_receive_buffers(Settings& settings, std::string_view value) {
          set_number(settings.config.tcp.receive_buffer, three[2]);
 }
 
+// Only kernels that have RACK know the key: they push what they hand to a device at once, two segments at least.
+bool set_recovery(Settings& settings, std::string_view) {
+  settings.config.segmentation_segments = std::max<std::uint16_t>(settings.config.segmentation_segments, 2);
+  return true;
+}
+
 bool set_send_buffers(Settings& settings, std::string_view value) {
   const auto three = words(value, " \t");
   return three.size() == 3 && set_number(settings.send_buffer, three[1]) &&
@@ -155,6 +161,11 @@ constexpr std::array keys{
     Key{"net.ipv4.tcp_ecn", [](Settings& s, std::string_view v) { return set_ecn(s.config.tcp.ecn, v); }},
     Key{"net.ipv4.tcp_congestion_control",
         [](Settings& s, std::string_view v) { return set_congestion(s.config.tcp.congestion, v); }},
+    Key{"net.ipv4.tcp_slow_start_after_idle",
+        [](Settings& s, std::string_view v) { return set_flag(s.config.tcp.restart_after_idle, v); }},
+    Key{"net.ipv4.tcp_recovery", set_recovery},
+    Key{"net.ipv4.tcp_min_tso_segs",
+        [](Settings& s, std::string_view v) { return set_number(s.config.segmentation_segments, v); }},
     Key{"net.ipv4.tcp_syn_retries",
         [](Settings& s, std::string_view v) {
           return set_retries(s.config.tcp.syn_timeout, s.config.tcp.initial_rto, v);
@@ -234,7 +245,8 @@ Settings linux_profile() {
   config.coroutine_memory = 0;
   // What Linux hands to a device at once shows in where PSH stands. Scripts that set nothing are from the time when
   // that was a segment, and the window scale was 6; today's say what they expect (tcp_rmem, tcp_recovery).
-  config.segmentation_offload = 0;
+  config.segmentation_offload = 65'535 - 60;
+  config.segmentation_segments = 1;
   config.tcp.receive_buffer = 3 << 20;
   config.tcp.send_buffer = 4 << 20;
   return settings;

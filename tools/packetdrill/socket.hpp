@@ -61,11 +61,16 @@ struct Socket {
   ConnectionOptions listening_with;  ///< of these, what the listener was made with
   std::uint32_t backlog = 0;
   Listener listener;
-  std::deque<Stream> pending;  ///< a listener's connections that were looked at and not accepted yet
   Stream stream;
-  std::uint64_t handed = 0;       ///< octets that the stream has taken
-  std::vector<std::byte> corked;  ///< less than a segment, held back by TCP_CORK or MSG_MORE
   SocketOptions options;
+
+  // held_text.cpp
+  std::vector<std::byte> held;
+  Instant held_since{};
+  std::uint64_t handed = 0;               ///< octets that the stack was given
+  std::uint64_t acked_while_held = 0;     ///< octets that were acknowledged when this was last looked at
+  std::deque<std::uint64_t> record_ends;  ///< octets written up to each MSG_EOR
+  bool more_follows = false;              ///< the last call had MSG_MORE
 
   // transfer_reports.cpp
   std::uint64_t written = 0;           ///< octets
@@ -75,18 +80,13 @@ struct Socket {
   std::deque<Report> reports;
 
   // send_buffer.cpp
-  std::uint16_t maximum_segment = 0;  ///< TCP_MAXSEG
-  std::uint32_t receive_space = 0;    ///< what SO_RCVBUF tells
-  std::uint32_t send_buffer = 0;      ///< as Linux counts it; grows by itself unless the user has set it
-  std::uint32_t largest_window = 0;   ///< that the peer had
-  bool no_space = false;              ///< a writer was told to wait
+  std::uint32_t receive_space = 0;   ///< what SO_RCVBUF tells
+  std::uint32_t send_buffer = 0;     ///< as Linux counts it; grows by itself unless the user has set it
+  std::uint32_t largest_window = 0;  ///< that the peer had
+  bool no_space = false;             ///< a writer was told to wait
   Instant text_arrived_at{};
   Instant connected_at{};
 
-  /// Octets that were sent and are not acknowledged.
-  [[nodiscard]] std::uint64_t unacknowledged(const ConnectionInfo& info) const {
-    return handed - info.bytes_acked - info.unsent;
-  }
   [[nodiscard]] bool is_listening() const { return static_cast<bool>(listener); }
   [[nodiscard]] bool has_stream() const { return static_cast<bool>(stream); }
 };

@@ -132,8 +132,7 @@ Result Calls::set_tcp_option(Socket& socket, int option, int value, Bytes whole)
       return 0;
     case TCP_MAXSEG:
       if (value != 0 && (value < 88 || value > 32'767)) return fails(EINVAL);
-      socket.maximum_segment = static_cast<std::uint16_t>(value);
-      if (value != 0) host_.settings().config.mtu = static_cast<std::uint16_t>(value + 40);
+      socket.connection.maximum_segment = static_cast<std::uint16_t>(value);
       return 0;
     case TCP_SYNCNT:
       if (value < 1 || value > 127) return fails(EINVAL);
@@ -276,7 +275,7 @@ std::optional<int> Calls::read_option(Socket& socket, int level, int option) {
   }
   if (level == IPPROTO_TCP && option == TCP_MAXSEG) {
     if (socket.has_stream()) return static_cast<int>(socket.stream.info().mss);
-    return socket.maximum_segment != 0 ? socket.maximum_segment : 536;
+    return socket.connection.maximum_segment != 0 ? socket.connection.maximum_segment : 536;
   }
   if (level == IPPROTO_TCP && option == TCP_NODELAY) return socket.connection.no_delay ? 1 : 0;
   return std::nullopt;

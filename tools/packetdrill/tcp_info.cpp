@@ -38,6 +38,12 @@ std::uint8_t linux_state(State state) {
   return 7;
 }
 
+std::uint8_t linux_congestion_state(const ConnectionInfo& info) {
+  if (info.recovery == Recovery::loss) return TCP_CA_Loss;
+  if (info.recovery == Recovery::recovery) return TCP_CA_Recovery;
+  return info.sacked > 0 || info.duplicate_acks > 0 ? TCP_CA_Disorder : TCP_CA_Open;
+}
+
 std::uint32_t microseconds(Duration time) {
   return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
@@ -51,23 +57,28 @@ std::size_t fill_tcp_info(const ConnectionInfo& info, const Socket& socket, Inst
   const auto segments = [mss](std::uint32_t octets) { return (octets + mss - 1) / mss; };
   tcp_info linux_info{};
   linux_info.tcpi_state = socket.is_listening() ? linux_state(State::listen) : linux_state(info.state);
-  linux_info.tcpi_options = static_cast<std::uint8_t>((info.timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
-                                                      (info.selective_acks ? TCPI_OPT_SACK : 0) |
-                                                      (info.send_scale + info.receive_scale > 0 ? TCPI_OPT_WSCALE : 0));
+  linux_info.tcpi_ca_state = linux_congestion_state(info);
+  linux_info.tcpi_retransmits = linux_info.tcpi_backoff = info.backoff;
+  linux_info.tcpi_options = static_cast<std::uint8_t>(
+      (info.timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (info.selective_acks ? TCPI_OPT_SACK : 0) |
+      (info.window_scaling ? TCPI_OPT_WSCALE : 0) | (info.ecn ? TCPI_OPT_ECN : 0));
   linux_info.tcpi_snd_wscale = info.send_scale & 0xf;
   linux_info.tcpi_rcv_wscale = info.receive_scale & 0xf;
   linux_info.tcpi_rto = microseconds(info.rto);
   linux_info.tcpi_snd_mss = mss;
   linux_info.tcpi_rcv_mss = info.mss;
-  linux_info.tcpi_unacked = segments(static_cast<std::uint32_t>(socket.unacknowledged(info)));
+  linux_info.tcpi_unacked = segments(info.unacknowledged);
+  linux_info.tcpi_sacked = segments(info.sacked);
+  linux_info.tcpi_lost = segments(info.lost);
   linux_info.tcpi_last_data_recv = milliseconds(now - std::max(socket.text_arrived_at, socket.connected_at));
+  linux_info.tcpi_pmtu = info.path_mtu;
   linux_info.tcpi_rcv_ssthresh = info.receive_window;
   linux_info.tcpi_rtt = microseconds(info.srtt);
   linux_info.tcpi_rttvar = microseconds(info.rttvar);
   constexpr std::uint32_t none_yet = 0x7fff'ffff;
   linux_info.tcpi_snd_ssthresh = info.slow_start_threshold == 0xffff'ffff ? none_yet : info.slow_start_threshold / mss;
   linux_info.tcpi_snd_cwnd = info.congestion_window / mss;
-  linux_info.tcpi_advmss = socket.maximum_segment != 0 ? socket.maximum_segment : 1460;
+  linux_info.tcpi_advmss = info.path_mtu > 40 ? info.path_mtu - 40u : 0;
   linux_info.tcpi_reordering = 3;
   linux_info.tcpi_rcv_space = info.receive_window;
   linux_info.tcpi_total_retrans = info.retransmissions;
@@ -76,7 +87,8 @@ std::size_t fill_tcp_info(const ConnectionInfo& info, const Socket& socket, Inst
   linux_info.tcpi_segs_out = info.segments_sent;
   linux_info.tcpi_segs_in = info.segments_received;
   linux_info.tcpi_notsent_bytes = info.unsent;
-  linux_info.tcpi_bytes_sent = socket.handed - info.unsent;
+  linux_info.tcpi_min_rtt = microseconds(info.minimum_rtt);
+  linux_info.tcpi_bytes_sent = info.bytes_acked + info.unacknowledged;
   const std::size_t size = std::min(out.size(), sizeof linux_info);
   std::fill(out.begin(), out.end(), std::byte{});
   std::memcpy(out.data(), &linux_info, size);

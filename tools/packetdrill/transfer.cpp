@@ -158,7 +158,7 @@ Result Calls::send_text(Lock& lock, Socket& socket, Bytes text, int flags) {
     ended = state == State::closed || socket.write_shut;
     if (ended) return true;
     if (state != State::syn_sent && state != State::syn_received) {
-      given += give_text(socket, text.subspan(given), (flags & MSG_MORE) != 0);
+      given += give_text(socket, text.subspan(given), flags);
     }
     socket.no_space = given < text.size();
     return given == text.size();
@@ -172,38 +172,27 @@ Result Calls::send_text(Lock& lock, Socket& socket, Bytes text, int flags) {
   return fails(error != 0 ? error : EPIPE);
 }
 
-/// Hands text to the stack, as much as the send buffer takes; what is less than a segment waits while the socket is
-/// corked.
-std::size_t Calls::give_text(Socket& socket, Bytes text, bool more) {
-  const bool corked = more || socket.options.cork;
+/// Hands text to the stack, as much as the send buffer takes.
+std::size_t Calls::give_text(Socket& socket, Bytes text, int flags) {
+  socket.more_follows = (flags & MSG_MORE) != 0;
   std::size_t given = 0;
   while (given < text.size()) {
     const std::size_t portion = std::min(next_portion(socket), text.size() - given);
     if (portion == 0) break;
     if (holds_back(socket)) host_.transmit();  // Linux sends what is full before it takes more
-    socket.corked.insert(socket.corked.end(), text.begin() + static_cast<std::ptrdiff_t>(given),
-                         text.begin() + static_cast<std::ptrdiff_t>(given + portion));
+    hold(socket, text.subspan(given, portion));
     given += portion;
-    const std::size_t segment = std::max<std::size_t>(socket.stream.info().mss, 1);
-    hand_over(socket, corked ? socket.corked.size() / segment * segment : socket.corked.size());
+    let_go(socket);
   }
+  if ((flags & MSG_EOR) != 0 && given == text.size()) end_record(socket);
   return given;
 }
 
 // Whether the stack would keep some of what it was given: then PSH stands on none of what goes.
 bool Calls::holds_back(const Socket& socket) {
   const ConnectionInfo info = socket.stream.info();
-  const std::uint64_t flight = socket.unacknowledged(info);
-  return info.unsent + flight > std::min<std::uint64_t>(info.congestion_window, info.send_window);
+  return std::uint64_t{info.unsent} + info.unacknowledged > std::min(info.congestion_window, info.send_window);
 }
-
-void Calls::hand_over(Socket& socket, std::size_t size) {
-  const std::size_t taken = socket.stream.write(Bytes{socket.corked}.first(size)).value_or(0);
-  socket.handed += taken;
-  socket.corked.erase(socket.corked.begin(), socket.corked.begin() + static_cast<std::ptrdiff_t>(taken));
-}
-
-void Calls::uncork(Socket& socket) { hand_over(socket, socket.corked.size()); }
 
 // --- Between descriptors.
 
@@ -252,11 +241,11 @@ Result Calls::ioctl(int fd, unsigned long request, void* argument) {
       value = static_cast<int>(info.unread);
       break;
     case SIOCOUTQ:
-      value = static_cast<int>(socket->handed - info.bytes_acked + socket->corked.size()) +
+      value = static_cast<int>(info.unacknowledged + info.unsent + socket->held.size()) +
               (fin_waits && info.unsent > 0 ? 1 : 0);
       break;
     case SIOCOUTQNSD:
-      value = static_cast<int>(info.unsent + socket->corked.size());
+      value = static_cast<int>(info.unsent + socket->held.size());
       break;
     case FIONBIO:
       std::memcpy(&value, argument, sizeof value);

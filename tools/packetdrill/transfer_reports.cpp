@@ -23,8 +23,8 @@ std::uint32_t option_value(const Socket& socket, int option) {
   return number;
 }
 
-bool is_reached(const Socket& socket, const Milestone& milestone, const ConnectionInfo& info) {
-  if (milestone.kind == Milestone::Kind::sent) return socket.handed - info.unsent >= milestone.end;
+bool is_reached(const Milestone& milestone, const ConnectionInfo& info) {
+  if (milestone.kind == Milestone::Kind::sent) return info.bytes_acked + info.unacknowledged >= milestone.end;
   return info.bytes_acked >= milestone.end || info.state == State::closed;
 }
 
@@ -89,7 +89,7 @@ void Calls::report_milestones(Socket& socket) {
   const ConnectionInfo info = socket.stream.info();
   const std::uint32_t wanted = option_value(socket, SO_TIMESTAMPING);
   std::erase_if(socket.milestones, [&](const Milestone& milestone) {
-    if (!is_reached(socket, milestone, info)) return false;
+    if (!is_reached(milestone, info)) return false;
     const Instant now = host_.now();
     switch (milestone.kind) {
       case Milestone::Kind::sent:
