@@ -199,8 +199,8 @@ int netdev_receive(void* userdata, void* packet, size_t* size, long long* micros
 }
 
 int call_usleep(void* userdata, useconds_t time) {
-  return locked<int>(userdata, [&](Adapter& a, Lock&) {
-    a.host.advance(std::chrono::microseconds{time});
+  return locked<int>(userdata, [&](Adapter& a, Lock& lock) {
+    a.host.advance(lock, std::chrono::microseconds{time});
     return Result{0};
   });
 }

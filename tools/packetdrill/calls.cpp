@@ -119,6 +119,7 @@ void Calls::after_step() {
     look_after_held_text(*socket);
     report_milestones(*socket);
     make_room(*socket);
+    note_limits(*socket, host_.now());
   }
 }
 

@@ -84,8 +84,10 @@ class Calls {
 
   std::optional<Result> take_text(Socket& socket, std::span<const iovec> into, int flags);
   Result without_text(Socket& socket);
+  static std::size_t before_urgent(const Socket& socket);
+  static void skip_urgent(Socket& socket);
   std::size_t give_text(Socket& socket, Bytes text, int flags);
-  static bool holds_back(const Socket& socket);
+  [[nodiscard]] bool sends_early(const Socket& socket) const;
 
   void hold(Socket& socket, Bytes text);
   static void end_record(Socket& socket);
@@ -124,6 +126,8 @@ class Calls {
   std::map<int, Epoll> epolls_;
 };
 
+/// Counts the time since the last look for what held text up.
+void note_limits(Socket& socket, Instant now);
 /// Fills `out` with Linux's struct tcp_info, cut to its size; returns how many octets it has.
 std::size_t fill_tcp_info(const ConnectionInfo& info, const Socket& socket, Instant now, MutableBytes out);
 

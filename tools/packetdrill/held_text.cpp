@@ -17,12 +17,17 @@ std::size_t free_to_go(const Socket& socket) {
   return is_corked(socket) ? socket.held.size() / segment * segment : socket.held.size();
 }
 
+// Only a change is told: a stack that is told something has something to do, and what waits looks again when it has.
+void set_no_delay(Socket& socket, bool no_delay) {
+  if (socket.stream.options().no_delay != no_delay) socket.stream.set_no_delay(no_delay);
+}
+
 /// Whether the record before the held text is not sent yet. Then it is not the last text either, and Nagle's algorithm
 /// has no business with it.
 bool waits_for_record(Socket& socket) {
   if (socket.record_ends.empty() || socket.record_ends.front() != socket.handed) return false;
   if (socket.stream.info().unsent > 0) {
-    socket.stream.set_no_delay(true);
+    set_no_delay(socket, true);
     return true;
   }
   socket.record_ends.pop_front();
@@ -31,8 +36,9 @@ bool waits_for_record(Socket& socket) {
 
 void give_to_stack(Socket& socket, std::size_t size) {
   const bool is_last = size == socket.held.size();
-  socket.stream.set_no_delay(socket.connection.no_delay || !is_last);
-  const std::size_t taken = socket.stream.write(Bytes{socket.held}.first(size)).value_or(0);
+  set_no_delay(socket, socket.connection.no_delay || !is_last);
+  const Bytes text = Bytes{socket.held}.first(size);
+  const std::size_t taken = (socket.urgent ? socket.stream.write_urgent(text) : socket.stream.write(text)).value_or(0);
   socket.handed += taken;
   socket.held.erase(socket.held.begin(), socket.held.begin() + static_cast<std::ptrdiff_t>(taken));
 }
@@ -40,7 +46,10 @@ void give_to_stack(Socket& socket, std::size_t size) {
 }  // namespace
 
 void Calls::hold(Socket& socket, Bytes text) {
-  if (socket.held.empty()) socket.held_since = host_.now();
+  if (socket.held.empty()) {
+    socket.held_since = host_.now();
+    socket.acked_while_held = socket.stream.info().bytes_acked;
+  }
   socket.held.insert(socket.held.end(), text.begin(), text.end());
 }
 
@@ -81,7 +90,10 @@ Instant Calls::cork_ends_at(const Socket& socket) {
 
 void Calls::look_after_held_text(Socket& socket) {
   if (socket.held.empty()) return;
-  if (cork_ends_at(socket) <= host_.now()) return uncork(socket);
+  if (cork_ends_at(socket) <= host_.now()) {
+    socket.held_since = host_.now();  // should the stack not take it, this is the next time to try
+    return uncork(socket);
+  }
   // MSG_MORE is forgotten with the call: the next acknowledgment lets go of what it held.
   const std::uint64_t acked = socket.stream.info().bytes_acked;
   if (std::exchange(socket.acked_while_held, acked) < acked) socket.more_follows = false;

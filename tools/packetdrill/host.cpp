@@ -25,6 +25,8 @@ Host::Host(Settings settings) : settings_(std::move(settings)), clock_(first_mom
 
 microseconds Host::look_at_clock() {
   if (const auto woken_at = std::exchange(waking, std::nullopt)) {
+    --woken_calls_;
+    woken_.notify_all();
     return std::chrono::duration_cast<microseconds>(woken_at->time_since_epoch());
   }
   clock_ += microseconds{1};
@@ -46,15 +48,18 @@ void Host::read_settings() {
 
 void Host::receive(Bytes packet) {
   run_until(clock_);
-  stack().receive({.bytes = packet, .offload = {}}, clock_);
+  const std::vector<std::byte> taken = without_text_of_syn(packet);
+  stack().receive({.bytes = taken, .offload = {}}, clock_);
   settle();
 }
 
-void Host::advance(Duration time) {
+void Host::advance(Lock& lock, Duration time) {
+  let_woken_finish(lock);
   const Instant then = clock_ + time;
   run_until(then);
   clock_ = std::max(clock_, then);
   wake_waiters();
+  let_woken_finish(lock);
 }
 
 std::optional<Host::Sent> Host::next_packet(Duration patience) {
@@ -176,9 +181,22 @@ void Host::wake_waiters() {
     waiter.succeeded = waiter.attempt();
     waiter.done = waiter.succeeded || waiter.deadline <= clock_;
     waiter.woken_at = clock_;
+    if (waiter.done) ++woken_calls_;
     any = any || waiter.done;
   }
   if (any) woken_.notify_all();
+}
+
+// A thread has done its call when it has looked at the clock; then it needs packetdrill's own lock, which is free while
+// the main thread sleeps. There is nothing to wait for but the processor.
+void Host::let_woken_finish(Lock& lock) {
+  if (woken_calls_ == 0) return;
+  constexpr auto a_slow_machine = std::chrono::seconds{1};
+  constexpr auto a_few_turns = std::chrono::milliseconds{2};
+  woken_.wait_for(lock, a_slow_machine, [&] { return woken_calls_ == 0; });
+  lock.unlock();
+  std::this_thread::sleep_for(a_few_turns);
+  lock.lock();
 }
 
 }  // namespace backstop::packetdrill

@@ -44,8 +44,8 @@ class Host {
 
   /// A packet from the wire, now.
   void receive(Bytes packet);
-  /// Lets time pass.
-  void advance(Duration time);
+  /// Lets time pass. Before and after, the threads whose calls were woken finish them in packetdrill too.
+  void advance(Lock& lock, Duration time);
   /// The next packet to the wire, with its time; lets time pass until there is one, at most for `patience`.
   struct Sent {
     Instant at;
@@ -89,6 +89,7 @@ class Host {
   void drain_events();
   void publish_states();
   void wake_waiters();
+  void let_woken_finish(Lock& lock);
   bool wait_by_moving_time(const std::function<bool()>& attempt, Instant deadline);
 
   std::mutex mutex_;
@@ -106,6 +107,7 @@ class Host {
   Instant acted_at_;  // the stack's time: never beyond the clock, never back
   std::deque<Sent> sent_;
   std::list<Waiter> waiters_;
+  int woken_calls_ = 0;  // that have not looked at the clock since, as packetdrill does at the end of each
 };
 
 }  // namespace backstop::packetdrill

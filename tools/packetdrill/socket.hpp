@@ -71,6 +71,17 @@ struct Socket {
   std::uint64_t acked_while_held = 0;     ///< octets that were acknowledged when this was last looked at
   std::deque<std::uint64_t> record_ends;  ///< octets written up to each MSG_EOR
   bool more_follows = false;              ///< the last call had MSG_MORE
+  bool urgent = false;                    ///< the last call had MSG_OOB
+
+  // tcp_info.cpp
+  struct Limits {
+    enum class By : std::uint8_t { nothing, path, window, buffer };
+    By by = By::nothing;  ///< what has held text up since; nothing: there was none
+    Instant since{};
+    Duration busy{};
+    Duration by_window{};
+    Duration by_buffer{};
+  } limits;
 
   // transfer_reports.cpp
   std::uint64_t written = 0;           ///< octets

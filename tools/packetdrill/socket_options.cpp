@@ -211,6 +211,7 @@ Result Calls::get_option(int fd, int level, int option, void* value, socklen_t* 
   if (value == nullptr || size == nullptr) return fails(EFAULT);
   const MutableBytes out{static_cast<std::byte*>(value), *size};
   if (level == IPPROTO_TCP && option == TCP_INFO) {
+    if (socket->has_stream()) note_limits(*socket, host_.now());
     const ConnectionInfo info = socket->has_stream() ? socket->stream.info() : ConnectionInfo{};
     *size = static_cast<socklen_t>(fill_tcp_info(info, *socket, host_.now(), out));
     return 0;

@@ -50,7 +50,29 @@ std::uint32_t microseconds(Duration time) {
 
 std::uint32_t milliseconds(Duration time) { return microseconds(time) / 1000; }
 
+Socket::Limits::By what_limits(const Socket& socket, const ConnectionInfo& info) {
+  using By = Socket::Limits::By;
+  const std::uint64_t waits = info.unsent + socket.held.size();
+  if (waits == 0 && info.unacknowledged == 0) return By::nothing;
+  const std::uint32_t room = info.send_window > info.unacknowledged ? info.send_window - info.unacknowledged : 0;
+  if (info.unsent > 0 && room < std::min(info.unsent, info.mss) && info.in_flight < info.congestion_window)
+    return By::window;
+  return socket.no_space && waits == 0 ? By::buffer : By::path;
+}
+
 }  // namespace
+
+// Linux's "chronographs": for how long there was text, and what held it up meanwhile.
+void note_limits(Socket& socket, Instant now) {
+  using By = Socket::Limits::By;
+  Socket::Limits& limits = socket.limits;
+  const Duration passed = now - limits.since;
+  if (limits.by != By::nothing) limits.busy += passed;
+  if (limits.by == By::window) limits.by_window += passed;
+  if (limits.by == By::buffer) limits.by_buffer += passed;
+  limits.by = what_limits(socket, socket.stream.info());
+  limits.since = now;
+}
 
 std::size_t fill_tcp_info(const ConnectionInfo& info, const Socket& socket, Instant now, MutableBytes out) {
   const std::uint32_t mss = std::max(info.mss, 1u);
@@ -87,6 +109,9 @@ std::size_t fill_tcp_info(const ConnectionInfo& info, const Socket& socket, Inst
   linux_info.tcpi_segs_out = info.segments_sent;
   linux_info.tcpi_segs_in = info.segments_received;
   linux_info.tcpi_notsent_bytes = info.unsent;
+  linux_info.tcpi_busy_time = microseconds(socket.limits.busy);
+  linux_info.tcpi_rwnd_limited = microseconds(socket.limits.by_window);
+  linux_info.tcpi_sndbuf_limited = microseconds(socket.limits.by_buffer);
   linux_info.tcpi_min_rtt = microseconds(info.minimum_rtt);
   linux_info.tcpi_bytes_sent = info.bytes_acked + info.unacknowledged;
   const std::size_t size = std::min(out.size(), sizeof linux_info);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "tools/packetdrill/calls.hpp"
 
@@ -113,11 +114,13 @@ std::optional<Result> Calls::take_text(Socket& socket, std::span<const iovec> in
       (flags & MSG_DONTWAIT) == 0) {
     return std::nullopt;
   }
+  skip_urgent(socket);
+  const std::size_t most = std::min(wanted, before_urgent(socket));
   std::size_t copied = 0;
-  while (copied < wanted) {
+  while (copied < most) {
     const auto piece = socket.stream.peek();
     if (!piece || piece->empty()) break;
-    const Bytes part = piece->first(std::min(piece->size(), wanted - copied));
+    const Bytes part = piece->first(std::min(piece->size(), most - copied));
     if ((flags & MSG_TRUNC) == 0) scatter(into, copied, part);
     copied += part.size();
     if (peeks) break;
@@ -127,6 +130,18 @@ std::optional<Result> Calls::take_text(Socket& socket, std::span<const iovec> in
   const Result result = without_text(socket);
   if (!result && result.error() == EAGAIN) return std::nullopt;
   return result;
+}
+
+/// Octets up to the urgent one, which Linux takes out of the text unless SO_OOBINLINE is set; a read ends before it.
+std::size_t Calls::before_urgent(const Socket& socket) {
+  const auto in_line = socket.options.values.find({SOL_SOCKET, SO_OOBINLINE});
+  const std::uint32_t urgent = socket.stream.info().urgent;
+  if (urgent == 0 || in_line != socket.options.values.end()) return std::numeric_limits<std::size_t>::max();
+  return urgent - 1;
+}
+
+void Calls::skip_urgent(Socket& socket) {
+  if (before_urgent(socket) == 0 && socket.stream.info().unread > 0) socket.stream.consume(1);
 }
 
 Result Calls::without_text(Socket& socket) {
@@ -175,11 +190,12 @@ Result Calls::send_text(Lock& lock, Socket& socket, Bytes text, int flags) {
 /// Hands text to the stack, as much as the send buffer takes.
 std::size_t Calls::give_text(Socket& socket, Bytes text, int flags) {
   socket.more_follows = (flags & MSG_MORE) != 0;
+  socket.urgent = (flags & MSG_OOB) != 0;
   std::size_t given = 0;
   while (given < text.size()) {
     const std::size_t portion = std::min(next_portion(socket), text.size() - given);
     if (portion == 0) break;
-    if (holds_back(socket)) host_.transmit();  // Linux sends what is full before it takes more
+    if (given > 0 && sends_early(socket)) host_.transmit();
     hold(socket, text.subspan(given, portion));
     given += portion;
     let_go(socket);
@@ -188,9 +204,11 @@ std::size_t Calls::give_text(Socket& socket, Bytes text, int flags) {
   return given;
 }
 
-// Whether the stack would keep some of what it was given: then PSH stands on none of what goes.
-bool Calls::holds_back(const Socket& socket) {
+// Linux sends what is full before it takes more. Where PSH stands on whatever is more than a segment, that is all; else
+// it must not be seen on what goes early, and the stack sets it on none while it keeps some of what it was given.
+bool Calls::sends_early(const Socket& socket) const {
   const ConnectionInfo info = socket.stream.info();
+  if (host_.settings().config.segmentation_segments > 1 && info.unsent > info.mss) return true;
   return std::uint64_t{info.unsent} + info.unacknowledged > std::min(info.congestion_window, info.send_window);
 }
 
@@ -199,7 +217,8 @@ bool Calls::holds_back(const Socket& socket) {
 Result Calls::splice(Lock& lock, int from, int to, std::size_t size, unsigned flags) {
   std::vector<std::byte> buffer(std::min<std::size_t>(size, 1 << 16));
   const int how = (flags & SPLICE_F_NONBLOCK) != 0 ? MSG_DONTWAIT : 0;
-  if (find(from) != nullptr) {
+  if (Socket* source = find(from)) {
+    if (source->has_stream() && before_urgent(*source) == 0) return 0;
     iovec piece{buffer.data(), buffer.size()};
     msghdr message{};
     message.msg_iov = &piece;

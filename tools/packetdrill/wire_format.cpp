@@ -80,6 +80,18 @@ void finish_headers(Octets& packet, const wire::Ipv4Header& ip) {
 
 }  // namespace
 
+Octets without_text_of_syn(Bytes packet) {
+  const auto datagram = wire::parse_ipv4(packet);
+  if (datagram && datagram->header.protocol == wire::protocol_tcp) {
+    auto segment = wire::parse_segment(*datagram);
+    if (segment && segment->syn() && !segment->has_ack() && !segment->text.empty()) {
+      segment->text = {};
+      return emit(datagram->header, *segment);
+    }
+  }
+  return {packet.begin(), packet.end()};
+}
+
 std::vector<Octets> on_the_wire(const OutboundPacket& packet, SynOptions order) {
   Octets bytes = in_one_piece(packet);
   const auto datagram = wire::parse_ipv4(bytes);
