@@ -108,6 +108,7 @@ class Planner {
       tcp.keep_alive = true;
       tcp.keep_alive_idle = draw_.between(5s, 60s);
       tcp.keep_alive_interval = draw_.between(1s, 20s);
+      if (plan_.patient) tcp.keep_alive_probes = 255;  // whatever the trouble, some come behind it
     }
     return tcp;
   }
