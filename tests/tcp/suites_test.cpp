@@ -211,5 +211,17 @@ TEST_CASE("suites: whether the window starts anew after idle time is a choice", 
   CHECK(t.stream().info().congestion_window == (restart ? 10'000u : 20'000u));
 }
 
+TEST_CASE("suites: a listener can be asked whether somebody waits", "[3.10.1]") {
+  Scenario t;
+  CHECK_FALSE(t.listener().has_pending());
+  t.inject("S  0:0(0) win 65535 <mss 1460>");
+  t.expect("S. 0:0(0) ack 1");
+  CHECK_FALSE(t.listener().has_pending());
+  t.inject(".  1:1(0) ack 1");
+  CHECK(t.listener().has_pending());
+  t.stream();
+  CHECK_FALSE(t.listener().has_pending());
+}
+
 }  // namespace
 }  // namespace backstop::test
