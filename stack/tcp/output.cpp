@@ -175,12 +175,14 @@ class Output {
     const SeqNum seq = tcb_.snd.nxt;
     const SeqNum end = seq + size + (with_fin ? 1u : 0u);
     tcb_.fin_sent = tcb_.fin_sent || with_fin;
-    if (size % tcb_.mss() != 0) tcb_.flight->small_end = end;
+    const bool timed = deadline_holds();
+    if (const std::uint32_t mss = tcb_.mss(); size != mss && size % mss != 0) tcb_.flight->small_end = end;
     const bool empties_queue = size > 0 && size == tcb_.unsent();
     note_first_transmission(seq, end, empties_queue);
     make_text(seq, end, empties_queue || size > tcb_.mss());
     note_use_of_window(false);
     mark_ecn();
+    if (timed) return true;
     // RFC 6298 (5.1): new text starts a timer that is off, and puts off none; a loss probe counts from the latest text.
     if (tcb_.selective_acks && tcb_.timer != Timer::reordering) {
       arm_loss_timer(tcb_, env_, now_);
@@ -188,6 +190,13 @@ class Output {
       ensure_timer();
     }
     return true;
+  }
+
+  /// A deadline that was worked out at this very instant, for more than one segment of new text, is that of further
+  /// ones.
+  [[nodiscard]] bool deadline_holds() const {
+    return tcb_.sent_at == now_ && tcb_.outstanding() > tcb_.mss() && tcb_.recovery == Recovery::open &&
+           !tcb_.probe_out && (tcb_.timer == Timer::loss_probe || tcb_.timer == Timer::retransmission);
   }
 
   // RFC 3168 section 6.1.2 and 6.1.5: new text only, never a retransmission.
