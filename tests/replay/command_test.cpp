@@ -5,6 +5,7 @@
 #include "tests/replay/conversation.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command_line.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tools/capture/packet_reader.hpp"
 #include "tools/replay/corpus.hpp"
 
@@ -98,6 +99,20 @@ TEST_CASE("replay: --only and --filter choose flows and packets") {
   CHECK(contains(replay_command({"--only", "1,3", file.path()}).out, "2 flows: all same"));
   CHECK(
       contains(replay_command({"--filter", "port 40001", file.path()}).out, "1 flow: same (packets: 20 filtered out)"));
+}
+
+TEST_CASE("replay: what is ignored does not count, segment by segment either") {
+  const std::string capture = source_folder() / "tests/pcap_fixtures/ip-fragments.client.pcap";
+  const std::vector<std::string> by_segments{"--local", "10.77.0.1", "--compare", "segments"};
+  const auto replayed = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), by_segments.begin(), by_segments.end());
+    arguments.push_back(capture);
+    return replay_command(arguments);
+  };
+  const CommandResult pushed = replayed({});
+  CHECK(pushed.exit_code == 1);
+  CHECK(contains(pushed.out, "-> .  1:1449(1448) ack 1 <TS>\n    +> P. 1:1449(1448) ack 1 <TS>\n"));
+  CHECK(replayed({"--ignore", "push"}).exit_code == 0);
 }
 
 TEST_CASE("replay: a level that was not asked for does not count") {

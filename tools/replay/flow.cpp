@@ -308,7 +308,8 @@ void Flow::compare() {
                 [&](const Difference& difference) { return !options_.levels.contains(difference.level); });
   result_.verdict = result_.differences.empty() ? Verdict::same : Verdict::different;
   if (result_.verdict == Verdict::different && options_.keep_stories) {
-    result_.diff = diff_of_hosts(exchange_lines(result_, Actor::captured_host), exchange_lines(result_, Actor::us));
+    result_.diff = diff_of_hosts(without(exchange_lines(result_, Actor::captured_host), options_.ignored),
+                                 without(exchange_lines(result_, Actor::us), options_.ignored));
   }
   if (result_.verdict == Verdict::different && distance_ > Duration::zero()) {
     result_.notes.push_back(

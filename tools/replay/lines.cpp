@@ -87,22 +87,31 @@ void remove_number(std::string& line, const std::string& name) {
   line.erase(at, end == line.npos ? line.npos : end - at);
 }
 
-void remove_between(std::string& line, char open, char close) {
-  const std::size_t at = line.find(open);
-  const std::size_t end = line.find(close, at);
-  if (at != line.npos && end != line.npos && end > at + 1) line.erase(at, end - at + 1);
+// Options stand in angle brackets; the marks of who sent a packet have a space behind them.
+void remove_options(std::string& line) {
+  std::size_t at = line.find('<');
+  while (at != line.npos && line.compare(at, 2, "< ") == 0) at = line.find('<', at + 1);
+  const std::size_t end = line.find('>', at);
+  if (at != line.npos && end != line.npos) line.erase(at, end - at + 1);
 }
 
-// The control bits are the word behind the mark of who sent the packet.
-void remove_push(std::string& line) {
-  for (const char* mark : {" < ", " > ", " ~ "}) {
-    const std::size_t at = line.find(mark);
-    if (at == line.npos) continue;
-    const std::size_t end = line.find(' ', at + 3);
-    const std::size_t push = line.find('P', at);
-    if (push < end) line.erase(push, 1);
-    return;
+/// Behind the mark of who sent the packet: where the control bits stand.
+std::size_t behind_mark(const std::string& line) {
+  for (const std::string mark : {"< ", "> ", "~ "}) {
+    if (line.starts_with(mark)) return mark.size();
+    if (const std::size_t at = line.find(" " + mark); at != line.npos) return at + 1 + mark.size();
   }
+  return line.npos;
+}
+
+void remove_push(std::string& line) {
+  const std::size_t begin = behind_mark(line);
+  if (begin == line.npos) return;
+  const std::size_t end = line.find(' ', begin);
+  const std::size_t push = line.find('P', begin);
+  if (push >= end) return;
+  line.erase(push, 1);
+  if (end - begin <= 2) line.insert(end - 1, 1, ' ');  // a lone bit is padded
 }
 
 void remove_time(std::string& line) {
@@ -135,7 +144,7 @@ void remove(std::string& line, Field field) {
       remove_number(line, "val");
       return remove_number(line, "ecr");
     case Field::options:
-      return remove_between(line, '<', '>');
+      return remove_options(line);
     case Field::push:
       return remove_push(line);
     case Field::text:
