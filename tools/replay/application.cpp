@@ -51,7 +51,10 @@ class CapturedApplication final : public Reader {
   using Reader::Reader;
   bool go_on(Stream& stream) override {
     const bool has_read = read_all(stream);
-    return write_captured(stream) || close_as_captured(stream) || has_read;
+    const bool has_written = write_captured(stream);
+    // In the same breath: whose last packet had text and FIN had closed before it was sent.
+    const bool has_closed = close_as_captured(stream);
+    return has_read || has_written || has_closed;
   }
 
  private:

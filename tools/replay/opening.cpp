@@ -58,8 +58,11 @@ void move_to_front(Packets& packets, std::size_t place) {
 
 Part part_as(Part::Opening opening, const FourTuple& tuple, const Packets& packets, std::size_t place) {
   const auto segment = packets[place].packet().segment.value();
-  Part part{
-      .opening = opening, .tuple = tuple, .numbers = {.isn = segment.seq, .timestamp = {}}, .options = segment.options};
+  Part part{.opening = opening,
+            .tuple = tuple,
+            .numbers = {.isn = segment.seq, .timestamp = {}},
+            .options = segment.options,
+            .ecn = segment.flags.has(wire::Flag::ece)};
   if (segment.options.timestamps) part.numbers.timestamp = segment.options.timestamps->value;
   return part;
 }
@@ -140,12 +143,13 @@ std::expected<std::optional<Part>, std::string> find_part(std::vector<StoredPack
     if (signs.host_other || at_end) return std::unexpected("split handshake: the host answered a SYN with a SYN");
     return std::nullopt;
   }
-  if (signs.host_refusal) return Part{.opening = Part::Opening::refused, .tuple = tuple, .numbers = {}, .options = {}};
+  if (signs.host_refusal)
+    return Part{.opening = Part::Opening::refused, .tuple = tuple, .numbers = {}, .options = {}, .ecn = {}};
   if (signs.host_other) return std::unexpected("the host's SYN,ACK is not in the capture");
   if (!at_end) return std::nullopt;
   if (!signs.peer_syn) return std::unexpected("its SYN is not in the capture");
   if (signs.peer_other) return std::unexpected("the host's segments are not in the capture");
-  return Part{.opening = Part::Opening::silent, .tuple = tuple, .numbers = {}, .options = {}};
+  return Part{.opening = Part::Opening::silent, .tuple = tuple, .numbers = {}, .options = {}, .ecn = {}};
 }
 
 }  // namespace backstop::replay

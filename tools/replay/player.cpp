@@ -32,6 +32,7 @@ Config config_for(const Part& part) {
     config.tcp.timestamps = part.options.timestamps.has_value();
     config.tcp.selective_acks = part.options.sack_permitted;
   }
+  config.tcp.ecn = !part.ecn ? Ecn::off : is_active ? Ecn::offer : Ecn::answer;
   return config;
 }
 

@@ -25,6 +25,7 @@ struct Part {
   FourTuple tuple;  ///< local is the host
   InitialNumbers numbers;
   wire::TcpOptions options;  ///< of the host's SYN or SYN,ACK: what it had switched on
+  bool ecn = false;          ///< the SYN or SYN,ACK had ECE (RFC 3168 section 6.1.1)
   /// From where the capture was made to the host and back: a packet that is captured reaches the host that much before
   /// the capture can show an answer to it.
   Duration distance{};
