@@ -44,6 +44,25 @@ TEST_CASE("retransmission: the RTO follows the round-trip time", "[3.8.1][MUST-1
   t.expect_after(1000ms, "P. 101:201(100) ack 1");
 }
 
+TEST_CASE("retransmission: without a least RTO it is still longer than the round trip", "[3.8.1][RFC6298]") {
+  Scenario t{[](Config& config) { config.tcp.minimum_rto = 0ms; }};
+  t.inject("S  0:0(0) win 65535 <mss 1460>");
+  t.expect("S. 0:0(0) ack 1");
+  const Duration round_trip = 10'900us;
+  t.advance(round_trip);
+  t.inject(".  1:1(0) ack 1");
+  for (std::uint32_t written = 0; written < 4000; written += 100) {  // until the variance is gone
+    t.write(100);
+    t.ignore_sent();
+    t.advance(round_trip);
+    t.ignore_sent();
+    t.inject(".  1:1(0) ack " + std::to_string(written + 101));
+  }
+  CHECK(t.stream().info().rttvar < 100us);
+  CHECK(t.stream().info().rto > round_trip);
+  CHECK(t.stream().info().retransmissions == 0);
+}
+
 TEST_CASE("retransmission: a segment sent twice gives no sample (Karn)", "[3.8.1][MUST-18][RFC6298]") {
   Scenario t;
   t.establish();
