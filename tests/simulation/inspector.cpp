@@ -106,7 +106,7 @@ void Inspector::begin(Flow& flow, const wire::Segment& syn) {
 std::string Inspector::learn_peer(Flow& flow, const wire::Segment& segment) {
   if (flow.peer_known || !segment.has_ack()) return {};
   for (std::size_t back = 1; back <= flow.heard_syns().size(); ++back) {
-    const HeardSyn& syn = flow.heard[(flow.heard_count - back) % flow.heard.size()];
+    const HeardSyn& syn = flow.heard[flow.heard_count - back];
     if (segment.ack - syn.isn < 1 || segment.ack - syn.isn > syn.reach) continue;
     flow.peer_known = true;
     flow.peer = syn;
@@ -233,7 +233,8 @@ void Inspector::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload off
   note_offered_window(flow, *segment);
 }
 
-// A retransmitted SYN is the same but for its clock; another one may have its number by chance, or by ill will.
+// A retransmitted SYN is the same but for its clock; another one may have its number by chance, or by ill will. The one
+// that came last is the last heard, though it was heard before.
 bool Inspector::offers_the_same(const wire::TcpOptions& a, const wire::TcpOptions& b) {
   return a.mss == b.mss && a.window_scale == b.window_scale && a.sack_permitted == b.sack_permitted &&
          a.timestamps.has_value() == b.timestamps.has_value();
@@ -241,11 +242,20 @@ bool Inspector::offers_the_same(const wire::TcpOptions& a, const wire::TcpOption
 
 void Inspector::hear_syn(Flow& flow, const wire::Segment& segment) {
   flow.heard_syn = true;
-  const bool known = std::ranges::any_of(flow.heard_syns(), [&](const HeardSyn& syn) {
+  const auto syns = flow.heard_syns();
+  const auto known = std::ranges::find_if(syns, [&](const HeardSyn& syn) {
     return syn.isn == segment.seq && offers_the_same(syn.options, segment.options);
   });
-  if (known) return;
-  flow.heard[flow.heard_count++ % flow.heard.size()] = {segment.seq, 1, segment.options};
+  if (known != syns.end()) {
+    std::rotate(known, known + 1, syns.end());
+    return;
+  }
+  if (flow.heard_count == flow.heard.size()) {
+    std::ranges::rotate(flow.heard, flow.heard.begin() + 1);
+  } else {
+    ++flow.heard_count;
+  }
+  flow.heard[flow.heard_count - 1] = {segment.seq, 1, segment.options};
 }
 
 // Which SYN the peer's window is scaled by is not known before we have answered it: the largest scale is taken then.

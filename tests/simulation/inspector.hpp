@@ -78,13 +78,11 @@ class Inspector {
     bool peer_known = false;
     HeardSyn peer;
     std::optional<SeqNum> peer_right_edge;  ///< the largest that arrived
-    std::array<HeardSyn, 4> heard;
+    std::array<HeardSyn, 4> heard;          ///< the latest at the end
     std::size_t heard_count = 0;
     bool heard_syn = false;  ///< since we sent the last
 
-    [[nodiscard]] std::span<HeardSyn> heard_syns() {
-      return std::span{heard}.first(std::min(heard_count, heard.size()));
-    }
+    [[nodiscard]] std::span<HeardSyn> heard_syns() { return std::span{heard}.first(heard_count); }
   };
 
   std::string check_segment(const wire::Ipv4Header& ip, const wire::Segment& segment, Offload offload);
