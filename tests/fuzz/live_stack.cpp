@@ -221,10 +221,16 @@ void LiveStack::note_sent(const test::Packet& packet, Offload offload) {
 void LiveStack::note_delivered(const test::Packet& packet) {
   const auto datagram = wire::parse_ipv4(packet);
   if (!datagram || datagram->header.protocol != wire::protocol_tcp) return;
-  const auto segment = wire::parse_segment(*datagram);
+  if (!datagram->header.is_fragment()) return note_syn(*datagram);
+  const auto whole = reassembler_.add(*datagram, now_);
+  if (whole && *whole) note_syn(**whole);
+}
+
+void LiveStack::note_syn(const wire::Ipv4Datagram& datagram) {
+  const auto segment = wire::parse_segment(datagram);
   if (!segment || !segment->syn()) return;
-  Known& about = known(
-      {{datagram->header.destination, segment->destination_port}, {datagram->header.source, segment->source_port}});
+  Known& about =
+      known({{datagram.header.destination, segment->destination_port}, {datagram.header.source, segment->source_port}});
   about.peer_isns.push_back(segment->seq);
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "stack/reassembly.hpp"
 #include "stack/stack.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/simulation/inspector.hpp"
@@ -63,10 +64,12 @@ class LiveStack {
   void tell(notation::Direction direction, const test::Packet& packet, Offload offload);
   void note_sent(const test::Packet& packet, Offload offload);
   void note_delivered(const test::Packet& packet);
+  void note_syn(const wire::Ipv4Datagram& datagram);
 
   test::SealedMemory memory_;
   Stack stack_;
   simulation::Inspector inspector_;
+  Reassembler reassembler_{16, std::pmr::get_default_resource()};  // more than the stack reassembles at a time
   Events events_;
   Instant now_{std::chrono::hours{1}};
   notation::Transcript story_{now_, {.addresses = true, .last_lines = 1}};
