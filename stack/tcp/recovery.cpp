@@ -92,7 +92,8 @@ void reduce_proportionally(Tcb& tcb, std::uint32_t delivered, bool safe) {
     may_send = std::min<std::uint64_t>(may_send, ssthresh - pipe);
   }
   if (tcb.flight->prr_out == 0) may_send = std::max<std::uint64_t>(may_send, tcb.mss());  // the fast retransmit itself
-  tcb.congestion.cwnd = static_cast<std::uint32_t>(pipe + may_send);
+  // Why not less than a segment: with nothing in flight and nothing owed, only a timeout would ever open it again.
+  tcb.congestion.cwnd = static_cast<std::uint32_t>(std::max<std::uint64_t>(pipe + may_send, tcb.mss()));
 }
 
 }  // namespace backstop::tcp

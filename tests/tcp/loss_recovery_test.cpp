@@ -234,5 +234,17 @@ TEST_CASE("congestion: a connection that was idle begins again with the initial 
   t.silence();
 }
 
+TEST_CASE("fast recovery: the window is never less than a segment", "[RFC6937]") {
+  Scenario t;
+  t.establish();
+  t.write(256);
+  t.expect("P. 1:257(256) ack 1");
+  t.inject(".  1:1(0) ack 256");
+  for (int duplicate = 0; duplicate < 3; ++duplicate) t.inject(".  1:1(0) ack 256");
+  t.expect("P. 256:257(1) ack 1");
+  t.inject(".  1:1(0) ack 256 win 0");
+  CHECK(t.stream().info().congestion_window == 1460);
+}
+
 }  // namespace
 }  // namespace backstop::test
