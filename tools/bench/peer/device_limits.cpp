@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,8 +97,12 @@ class Limits {
       for (int i = 0; i < batch; ++i) octets += text_of(::write(device_.fd(), packet_.data(), packet_.size()));
       return octets;
     });
+    // The kernel may still have some in its backlog.
+    constexpr int patience_ms = 1000;
+    pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
     int taken = 0;
-    for (char octet = 0; ::recv(socket_.get(), &octet, 1, 0) >= 0;) ++taken;
+    for (char octet = 0; taken < batch && ::poll(&readable, 1, patience_ms) == 1;)
+      if (::recv(socket_.get(), &octet, 1, 0) >= 0) ++taken;
     require(taken == batch, "a packet was lost");
   }
 
