@@ -5,7 +5,7 @@ usage: against_kernel.py BACKSTOP [--loss PERCENT] [--delay MS] [--control NAME]
 
 The path is the one of table.txt: 20 Mbit/s with a queue of 100 packets, random loss in the direction of the text, and a
 delay in each direction; both senders lose the same packets by number. It runs in real time, between two network
-namespaces and through a relay in this process, so it needs root, and figures wobble by some per cent. BACKSTOP is the
+namespaces and through a relay of its own, so it needs root, and figures wobble by some per cent. BACKSTOP is the
 program, whose `serve` sends from behind a TUN device of its own; the receiver is the kernel's both times.
 """
 import argparse
