@@ -49,4 +49,16 @@ void QuickAnswers::turned(int taken, bool sent) {
   if (asking_) not_asked_ = 0;
 }
 
+// Why two limits: a connection that hovers about one would have the device change over and over.
+void SentStream::sent(bool is_long) {
+  constexpr int sample = 256;
+  constexpr int enough_to_begin = sample / 3;
+  constexpr int too_few_to_go_on = sample / 8;
+  if (follows_ && is_long) ++in_a_row_;
+  follows_ = is_long;
+  if (++packets_ < sample) return;
+  goes_on_ = in_a_row_ >= (goes_on_ ? too_few_to_go_on : enough_to_begin);
+  packets_ = in_a_row_ = 0;
+}
+
 }  // namespace backstop::tun

@@ -1,5 +1,6 @@
-// How a loop asks a device for packets: how many before it answers, and whether once more before it sleeps. All learn
-// from what came. Pure. Read next: event_loop.cpp, who asks.
+// How a loop asks a device for packets: how many before it answers, and whether once more before it sleeps; and whether
+// what is sent is a stream. All learn from what came and went. Pure. Read next: event_loop.cpp and tun_device.cpp, who
+// ask.
 #pragma once
 
 #include "stack/tcp/time.hpp"
@@ -54,6 +55,21 @@ class QuickAnswers {
   int score_ = 0;
   int not_asked_ = 0;  ///< times in a row
   bool asking_ = false;
+};
+
+/// Whether what is sent is a stream: long packets, several in a row without anything coming in between. Answers to
+/// requests are none, unless they are long ones.
+class SentStream {
+ public:
+  void sent(bool is_long);
+  void received() { follows_ = false; }
+  [[nodiscard]] bool goes_on() const { return goes_on_; }
+
+ private:
+  bool goes_on_ = false;
+  bool follows_ = false;  ///< the last packet was long, and nothing has come since
+  int packets_ = 0;       ///< since it was last judged
+  int in_a_row_ = 0;      ///< of these, long ones behind a long one
 };
 
 }  // namespace backstop::tun

@@ -73,10 +73,18 @@ bool set_offloads(const FileDescriptor& fd, unsigned offloads) {
   return ::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(offloads)) == 0;
 }
 
-bool kernel_has_vnet_header() {
+unsigned kernel_features() {
   const FileDescriptor fd = open_control();
   unsigned features = 0;
-  return ::ioctl(fd.get(), TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0;
+  return ::ioctl(fd.get(), TUNGETFEATURES, &features) == 0 ? features : 0;
+}
+
+// What merges plain packets is a thread of the kernel's. Why not beside several queues: they have the processors in
+// use.
+short flags_for(bool vnet, bool several_queues, unsigned features) {
+  const unsigned queues = several_queues ? IFF_MULTI_QUEUE : 0;
+  if (vnet) return static_cast<short>(queues | IFF_VNET_HDR);
+  return static_cast<short>(several_queues ? queues : features & IFF_NAPI);
 }
 
 /// A device that was up before somebody attached has its queue switched on by a kernel thread a moment later, and loses
@@ -139,16 +147,17 @@ std::unique_ptr<TunDevice> TunDevice::further_queue() const { return std::unique
 void TunDevice::open(const TunOptions& options) {
   name_ = options.name;
   existed_ = Interface(name_).exists();
-  vnet_ = options.offload == OffloadMode::automatic && kernel_has_vnet_header();
-  const short queues = options.several_queues ? IFF_MULTI_QUEUE : 0;
-  flags_ = static_cast<short>(queues | (vnet_ ? IFF_VNET_HDR : 0));
+  const unsigned features = kernel_features();
+  vnet_ = options.offload == OffloadMode::automatic && (features & IFF_VNET_HDR) != 0;
+  flags_ = flags_for(vnet_, options.several_queues, features);
   fd_ = attach(name_, flags_);
   if (vnet_ && !set_offloads(fd_, inbound_offloads)) {
     vnet_ = false;
-    flags_ = queues;
+    flags_ = flags_for(vnet_, options.several_queues, features);
     fd_.reset();
     fd_ = attach(name_, flags_);
   }
+  if ((flags_ & IFF_NAPI) != 0) receive_thread_ = ReceiveThread(name_);
   if (!vnet_) set_offloads(fd_, 0);
   Interface interface(name_);
   configure(interface, options);
@@ -187,6 +196,7 @@ std::optional<InboundPacket> TunDevice::receive() {
     if (size < 0) throw_errno("read " + name_, errno == EBADFD ? "somebody deleted the device" : "");
     const Bytes bytes{packet, static_cast<std::size_t>(size) - std::min(front, static_cast<std::size_t>(size))};
     ++counters_.received;
+    stream_.received();
     if (!vnet_) return InboundPacket{bytes, {}};
     VnetHeader header;
     std::memcpy(header.data(), packet - front, front);
@@ -204,10 +214,17 @@ void TunDevice::send(const OutboundPacket& packet) {
     written = fits ? write_pieces(fd_.get(), front, packet) : write_copy(fd_.get(), front, packet);
   } while (written < 0 && errno == EINTR);
   if (written >= 0) {
-    ++counters_.sent;
+    count_sent(static_cast<std::size_t>(written));
   } else {
     count_failed_send(errno);
   }
+}
+
+void TunDevice::count_sent(std::size_t size) {
+  ++counters_.sent;
+  if (vnet_) return;
+  stream_.sent(size > mtu_ / 2u);
+  receive_thread_.use(stream_.goes_on());
 }
 
 void TunDevice::count_failed_send(int error) {

@@ -6,9 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "tun/bursts.hpp"
 #include "tun/device.hpp"
 #include "tun/file_descriptor.hpp"
 #include "tun/interface.hpp"
+#include "tun/receive_thread.hpp"
 
 namespace backstop::tun {
 
@@ -68,6 +70,7 @@ class TunDevice final : public Device {
   explicit TunDevice(const TunDevice* first);
   void open(const TunOptions& options);
   void configure(Interface& interface, const TunOptions& options);
+  void count_sent(std::size_t size);
   void count_failed_send(int error);
 
   FileDescriptor fd_;
@@ -76,8 +79,10 @@ class TunDevice final : public Device {
   std::uint16_t mtu_ = 0;
   bool existed_ = false;
   bool is_first_ = true;
-  bool vnet_ = false;  ///< a virtio_net_hdr goes before every packet
-  short flags_ = 0;    ///< of IFF_MULTI_QUEUE and IFF_VNET_HDR, those that are in force
+  bool vnet_ = false;             ///< a virtio_net_hdr goes before every packet
+  short flags_ = 0;               ///< of IFF_MULTI_QUEUE, IFF_VNET_HDR and IFF_NAPI, those that are in force
+  ReceiveThread receive_thread_;  ///< in use while a stream is sent in packets of the MTU
+  SentStream stream_;
   TunCounters counters_;
   std::unique_ptr<std::byte[]> buffer_;  ///< of the packet that receive() last returned
 };

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -23,6 +24,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/netns.hpp"
 #include "tun/network_namespace.hpp"
+#include "tun/receive_thread.hpp"
 
 namespace backstop::tun {
 namespace {
@@ -313,6 +315,51 @@ TEST_CASE("TUN: packets that the kernel does not take are counted, by why", "[tu
   CHECK(device.counters().dropped_refused == 1);
   device.send(EchoRequest(1).view());
   CHECK(device.counters().sent == 1);
+}
+
+/// Why the kernel cannot receive what `device` sends in a thread; empty when it can.
+std::string no_receive_thread_reason(const TunDevice& device) {
+  ReceiveThread thread(device.name());
+  thread.use(true);
+  return thread.in_use() ? "" : "this kernel has no threads that receive for a device, or lets nobody ask for one";
+}
+
+bool receives_in_thread(const std::string& name) { return ReceiveThread(name).in_use(); }
+
+void send_many(TunDevice& device, std::size_t size) {
+  for (int i = 0; i < 1000; ++i) device.send(EchoRequest(size).view());
+}
+
+TEST_CASE("TUN: while a stream is sent in single packets, the kernel receives it in a thread", "[tun]") {
+  if (const auto reason = test::no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  const NetworkNamespace space;
+  const InNamespace inside(space);
+  TunDevice device(plain_options());
+  if (const auto reason = no_receive_thread_reason(device); !reason.empty()) BACKSTOP_SKIP(reason);
+  CHECK_FALSE(receives_in_thread("bs0"));
+  send_many(device, 1);
+  CHECK_FALSE(receives_in_thread("bs0"));
+  send_many(device, 1000);
+  CHECK(receives_in_thread("bs0"));
+  send_many(device, 1);
+  CHECK_FALSE(receives_in_thread("bs0"));
+}
+
+TEST_CASE("TUN: a device left in place has no thread that it did not have before", "[tun]") {
+  if (const auto reason = test::no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  const NetworkNamespace space;
+  const InNamespace inside(space);
+  make_persistent("bs0");
+  TunOptions options = plain_options();
+  options.mtu = {};
+  std::optional<TunDevice> device(std::in_place, options);
+  if (const auto reason = no_receive_thread_reason(*device); !reason.empty()) BACKSTOP_SKIP(reason);
+  send_many(*device, 1000);
+  CHECK(receives_in_thread("bs0"));
+  ReceiveThread("bs0").use(false);  // what somebody else has chosen stays
+  CHECK(receives_in_thread("bs0"));
+  device.reset();
+  CHECK_FALSE(receives_in_thread("bs0"));
 }
 
 TEST_CASE("TUN: offload is what the kernel has, and partial checksums come with it", "[tun][offload]") {

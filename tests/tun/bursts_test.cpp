@@ -103,5 +103,41 @@ TEST_CASE("Linger: where the next packet never comes in time it is hardly ever w
   CHECK(awake > 8000);
 }
 
+TEST_CASE("Sent stream: long packets in a row are one, until they are few") {
+  SentStream stream;
+  for (int i = 0; i < 1000; ++i) stream.sent(true);
+  CHECK(stream.goes_on());
+  for (int i = 0; i < 200; ++i) stream.sent(false);
+  CHECK(stream.goes_on());  // a pause of a stream
+  for (int i = 0; i < 1000; ++i) stream.sent(false);
+  CHECK_FALSE(stream.goes_on());
+}
+
+TEST_CASE("Sent stream: acknowledgments come in between, answers of one packet are none") {
+  SentStream stream;
+  const auto send_after_each_packet_in = [&stream](int long_ones) {
+    for (int turn = 0; turn < 1000; ++turn) {
+      stream.received();
+      for (int i = 0; i < long_ones; ++i) stream.sent(true);
+    }
+  };
+  send_after_each_packet_in(2);
+  CHECK(stream.goes_on());
+  send_after_each_packet_in(1);
+  CHECK_FALSE(stream.goes_on());
+}
+
+TEST_CASE("Sent stream: one that hovers about a limit does not change over and over") {
+  SentStream stream;
+  int changes = 0;
+  bool before = false;
+  for (int i = 0; i < 100'000; ++i) {
+    stream.sent(i % 256 < 86 + i / 256 % 2);  // 85 and 86 in a row by turns
+    changes += stream.goes_on() != before ? 1 : 0;
+    before = stream.goes_on();
+  }
+  CHECK(changes == 1);
+}
+
 }  // namespace
 }  // namespace backstop::tun
