@@ -11,6 +11,43 @@
 namespace backstop::tcp {
 namespace {
 
+bool is_newer(const Tcb& tcb, SeqNum seq, SeqNum ack) {
+  return tcb.snd.wl1 < seq || (tcb.snd.wl1 == seq && tcb.snd.wl2 <= ack);
+}
+
+void take_sample(Tcb& tcb, Duration rtt) {
+  tcb.rtt.sample(rtt);
+  tcb.backoff = 0;
+}
+
+void note_acknowledged_text(Tcb& tcb, std::uint32_t text) {
+  tcb.bytes_acked += text;
+  if (tcb.soft_error == Error::excessive_retransmissions) tcb.soft_error.reset();
+  if (text == 0 || !tcb.writer_waits) return;
+  tcb.writer_waits = false;
+  tcb.news.writable = true;
+}
+
+// A window that was not used tells nothing about the path (RFC 7661). In slow start half of it is enough: by the time
+// it has doubled, that half has shown what the path takes.
+bool was_limited_by_cwnd(const Tcb& tcb) {
+  const bool half_used = tcb.congestion.cwnd < 2 * std::uint64_t{tcb.flight->round_flight};
+  return tcb.cwnd_limited || (tcb.congestion.in_slow_start() && half_used);
+}
+
+void grow_congestion_window(Tcb& tcb, Environment& env, std::uint32_t acked, Duration rtt, Instant now) {
+  if (acked == 0 || !was_limited_by_cwnd(tcb)) return;
+  begin_history(tcb.congestion, env.histories);
+  congestion_control(env.options(tcb).congestion)
+      .on_ack(tcb.congestion, {.acked = acked,
+                               .mss = tcb.mss(),
+                               .rtt = rtt,
+                               .srtt = tcb.rtt.srtt(),
+                               .una = tcb.snd.una,
+                               .nxt = tcb.snd.nxt,
+                               .now = now});
+}
+
 class Acknowledgment {
  public:
   Acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now)
@@ -21,19 +58,6 @@ class Acknowledgment {
         flight_before_(tcb.in_flight()),
         outstanding_before_(tcb.outstanding()),
         reno_sacked_before_(tcb.flight->reno_sacked) {}
-
-  /// Nothing is in flight, and nothing is told of what was: so it is with a peer that sends and does not receive.
-  [[nodiscard]] bool can_only_tell_a_window() const {
-    return outstanding_before_ == 0 && segment_.options.sack.empty() && tcb_.recovery == Recovery::open &&
-           !tcb_.probe_out && !segment_.flags.has(wire::Flag::ece);
-  }
-
-  /// What process() comes to then.
-  void process_window() {
-    update_window();
-    note_progress();
-    restart_timer();
-  }
 
   void process() {
     const bool duplicate = is_duplicate();
@@ -65,19 +89,14 @@ class Acknowledgment {
     retire_records();
     tcb_.snd.una = segment_.ack;
     tcb_.flight->send_queue.drop_front(env_.blocks, text);
-    tcb_.bytes_acked += text;
     if (fin) tcb_.fin_acked = true;
     if (tcb_.urgent_sent && tcb_.snd.up <= tcb_.snd.una) tcb_.urgent_sent = false;
     tcb_.flight->reno_sacked -= std::min(tcb_.flight->reno_sacked, all);
     tcb_.flight->duplicate_acks = 0;
     tcb_.flight->timeouts = 0;
-    if (tcb_.soft_error == Error::excessive_retransmissions) tcb_.soft_error.reset();
     acked_ = text;
     take_rtt_sample();
-    if (text > 0 && tcb_.writer_waits) {
-      tcb_.writer_waits = false;
-      tcb_.news.writable = true;
-    }
+    note_acknowledged_text(tcb_, text);
   }
 
   // Takes the acknowledged records off. What the peer had SACKed before was counted and measured then.
@@ -114,8 +133,7 @@ class Acknowledgment {
     const Instant sent_at = acked_a_retransmission_ ? latest_resent_ : latest_sent_;
     if (sent_at == immediately) return;
     rtt_ = now_ - sent_at;
-    tcb_.rtt.sample(rtt_);
-    tcb_.backoff = 0;
+    take_sample(tcb_, rtt_);
   }
 
   void read_sack_blocks() {
@@ -185,7 +203,7 @@ class Acknowledgment {
   // yet, when it acknowledges something new, the newest window; without that, SND.UNA would carry the old one past the
   // edge that the peer offered.
   void update_window() {
-    const bool newer = tcb_.snd.wl1 < segment_.seq || (tcb_.snd.wl1 == segment_.seq && tcb_.snd.wl2 <= segment_.ack);
+    const bool newer = is_newer(tcb_, segment_.seq, segment_.ack);
     const bool advanced = tcb_.outstanding() < outstanding_before_;
     const bool was_too_small = tcb_.snd.wnd < tcb_.outstanding();
     if (segment_.ack >= tcb_.snd.una && (newer || advanced)) set_send_window(tcb_, segment_);
@@ -246,9 +264,8 @@ class Acknowledgment {
     if (found_loss_ && tcb_.recovery == Recovery::open) enter_recovery(tcb_, env_, outstanding_before_, now_);
     if (tcb_.recovery == Recovery::recovery) {
       reduce_proportionally(tcb_, delivered_, acked_ > 0 && !found_loss_);
-    } else if (credit() > 0 && !ends_fast_recovery && !congested && was_limited_by_cwnd()) {
-      begin_history(tcb_.congestion, env_.histories);
-      congestion_control(env_.options(tcb_).congestion).on_ack(tcb_.congestion, sample());
+    } else if (!ends_fast_recovery && !congested) {
+      grow_congestion_window(tcb_, env_, credit(), rtt_, now_);
     }
   }
 
@@ -269,23 +286,6 @@ class Acknowledgment {
     if (!tcb_.selective_acks) return acked_ - std::min(acked_, reno_sacked_before_);
     if (acked_ > 0) return std::min(acked_, delivered_);
     return tcb_.reordering_seen ? delivered_ : 0;
-  }
-
-  [[nodiscard]] AckSample sample() const {
-    return {.acked = credit(),
-            .mss = tcb_.mss(),
-            .rtt = rtt_,
-            .srtt = tcb_.rtt.srtt(),
-            .una = tcb_.snd.una,
-            .nxt = tcb_.snd.nxt,
-            .now = now_};
-  }
-
-  // A window that was not used tells nothing about the path (RFC 7661). In slow start half of it is enough: by the time
-  // it has doubled, that half has shown what the path takes.
-  [[nodiscard]] bool was_limited_by_cwnd() const {
-    const bool half_used = tcb_.congestion.cwnd < 2 * std::uint64_t{tcb_.flight->round_flight};
-    return tcb_.cwnd_limited || (tcb_.congestion.in_slow_start() && half_used);
   }
 
   // RFC 6298 (5.2), (5.3). The reordering timer, when RACK armed it just now, comes first. Without SACK, duplicates do
@@ -316,20 +316,73 @@ class Acknowledgment {
   bool found_loss_ = false;
 };
 
+// --- In short.
+
+// Nothing is in flight: so it is with a peer that sends and does not receive.
+void take_window(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window, Instant now) {
+  if (ack >= tcb.snd.una && is_newer(tcb, seq, ack)) set_send_window(tcb, seq, ack, window);
+  if (!tcb.has_flight()) return;
+  tcb.flight->progress_at = now;
+  if (tcb.timer != Timer::persist) stop_timer(tcb);
+}
+
+/// Whether all that was written is in flight, and one segment, which was sent once.
+bool is_one_message(const Tcb& tcb, std::uint32_t text, Environment& env) {
+  const Flight& flight = *tcb.flight;
+  if (text != flight.send_queue.size() || flight.sent.head() != flight.sent.tail()) return false;
+  const SentRecord& record = env.sent[flight.sent.head()];
+  return !record.retransmitted && !record.sacked && !record.lost && flight.reno_sacked == 0;
+}
+
+// All that was in flight has arrived, and so there is no flight any more.
+void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
+  const Duration rtt = now - env.sent[tcb.flight->sent.head()].sent_at;
+  tcb.snd.una = tcb.snd.nxt;
+  tcb.fin_acked = tcb.fin_sent;
+  take_sample(tcb, rtt);
+  note_acknowledged_text(tcb, text);
+  grow_congestion_window(tcb, env, text, rtt, now);
+  drop_flight(tcb, env);
+}
+
 }  // namespace
+
+void set_send_window(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window) {
+  tcb.snd.wnd = window;
+  tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, window);
+  tcb.snd.wl1 = seq;
+  tcb.snd.wl2 = ack;
+}
 
 void set_send_window(Tcb& tcb, const wire::Segment& segment) {
   const std::uint32_t scale = segment.syn() ? 0 : tcb.snd.scale;  // RFC 7323 section 2.2: never scaled in a SYN
-  tcb.snd.wnd = std::uint32_t{segment.window} << scale;
-  tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, tcb.snd.wnd);
-  tcb.snd.wl1 = segment.seq;
-  tcb.snd.wl2 = segment.ack;
+  set_send_window(tcb, segment.seq, segment.ack, std::uint32_t{segment.window} << scale);
+}
+
+bool process_plain_acknowledgment(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window, Environment& env,
+                                  Instant now) {
+  if (tcb.recovery != Recovery::open || tcb.probe_out) return false;
+  const std::uint32_t outstanding = tcb.outstanding();
+  if (outstanding == 0) {
+    take_window(tcb, seq, ack, window, now);
+    return true;
+  }
+  const std::uint32_t text = outstanding - (tcb.syn_acked() ? 0u : 1u) - (tcb.fin_sent ? 1u : 0u);
+  if (ack != tcb.snd.nxt || tcb.may_undo || tcb.urgent_sent || !is_one_message(tcb, text, env)) return false;
+  take_end_of_flight(tcb, text, env, now);
+  set_send_window(tcb, seq, ack, window);
+  return true;
 }
 
 void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
-  Acknowledgment acknowledgment{tcb, segment, env, now};
-  if (acknowledgment.can_only_tell_a_window()) return acknowledgment.process_window();
-  acknowledgment.process();
+  const bool is_plain = segment.options.sack.empty() && !segment.flags.has(wire::Flag::ece) && !segment.syn();
+  const std::uint32_t window = std::uint32_t{segment.window} << tcb.snd.scale;
+  if (is_plain && process_plain_acknowledgment(tcb, segment.seq, segment.ack, window, env, now)) return;
+  process_acknowledgment_by_steps(tcb, segment, env, now);
+}
+
+void process_acknowledgment_by_steps(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+  Acknowledgment{tcb, segment, env, now}.process();
   end_flight_when_idle(tcb, env);
 }
 

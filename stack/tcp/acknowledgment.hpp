@@ -10,7 +10,17 @@ namespace backstop::tcp {
 /// `segment` acknowledges something between SND.UNA - MAX.SND.WND and SND.NXT.
 void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now);
 
-/// The send window from a segment (WL1 and WL2 were tested).
+/// The same in short for what nearly all acknowledgments of small messages are: there is nothing in flight, and so only
+/// a window is told; or all of it is acknowledged at once, and nothing ever went wrong with it. The segment has neither
+/// SACK blocks nor ECE. Returns whether it was one of these; if not, nothing has happened.
+bool process_plain_acknowledgment(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window, Environment& env,
+                                  Instant now);
+
+/// And without the short ways: what they are tested against.
+void process_acknowledgment_by_steps(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now);
+
+/// The send window from a segment (WL1 and WL2 were tested). `window` is in octets, scaled.
+void set_send_window(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window);
 void set_send_window(Tcb& tcb, const wire::Segment& segment);
 
 }  // namespace backstop::tcp
