@@ -165,7 +165,7 @@ class Core {
   [[nodiscard]] bool is_ours(Ipv4Address address) const;
   [[nodiscard]] bool is_broadcast(Ipv4Address address) const;
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
-  bool expected_segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
+  bool expected_segment_arrives(const InboundPacket& packet, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   [[nodiscard]] bool must_wait(const Slot& slot, const wire::Segment& segment) const;
@@ -273,7 +273,7 @@ class Core {
   Ring<std::uint32_t> listener_events_;
 
   std::pmr::vector<TapSlot> taps_;
-  std::uint32_t tap_count_ = 0;                 // attached, or not forgotten yet
+  std::uint32_t watching_taps_ = 0;             // those with a callback for segments
   std::uint32_t tap_depth_ = 0;                 // callbacks of taps that are running
   const wire::Segment* syn_in_hand_ = nullptr;  // the SYN that a tap is being asked about
 

@@ -281,7 +281,7 @@ std::optional<std::uint32_t> Core::attach_tap(TapCallbacks callbacks, TapFlags f
   free->callbacks = std::move(callbacks);
   free->flags = flags;
   free->in_use = true;
-  ++tap_count_;
+  if (free->callbacks.segment) ++watching_taps_;
   return static_cast<std::uint32_t>(free - taps_.begin());
 }
 

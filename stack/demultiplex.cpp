@@ -19,6 +19,7 @@ bool is_marked(const wire::Ipv4Header& header) { return (header.tos & 3) == 3; }
 void Core::receive(const InboundPacket& packet, Instant now) {
   now_ = now;
   ++statistics_.packets_received;
+  if (expected_segment_arrives(packet, now)) return;
   const auto datagram = wire::parse_ipv4(packet.bytes);
   if (!datagram) return drop(datagram.error());
   if (const auto bad = check_addresses(datagram->header)) return drop(*bad);
@@ -28,6 +29,26 @@ void Core::receive(const InboundPacket& packet, Instant now) {
   statistics_.drops[static_cast<std::size_t>(Drop::fragment_no_room)] += reassembler_.take_evicted();
   if (!whole) return drop(whole.error());
   if (*whole) datagram_arrives(**whole, {}, now);
+}
+
+// Header prediction: what the connection that it belongs to expects next is taken at once. Its addresses were judged
+// when the connection was opened; its text is read once, summed while it is copied to where it belongs. Returns whether
+// this was such a segment; a wrong sum was noticed before anything had come of it.
+bool Core::expected_segment_arrives(const InboundPacket& packet, Instant now) {
+  if (watching_taps_ > 0) return false;
+  const auto plain = wire::parse_plain_segment(packet.bytes);
+  if (!plain) return false;
+  const std::uint32_t index = find_slot(plain->tuple);
+  if (index == none) return false;
+  tcp::Tcb& tcb = slots_[index].tcb;
+  if (!tcp::is_expected(tcb, *plain, environment_)) return false;
+  if (!tcp::expected_segment_arrives(tcb, *plain, packet.offload.checksum_partial, environment_, now)) {
+    drop(Drop::tcp_bad_checksum);
+    return true;
+  }
+  ++statistics_.segments_received;
+  settle_slot(index);
+  return true;
 }
 
 // RFC 1122 section 3.2.1.3: no source may be a group, a broadcast or a network; nobody else may speak from our address.
@@ -67,7 +88,6 @@ void Core::datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload,
 }
 
 void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now) {
-  if (expected_segment_arrives(datagram, offload, now)) return;
   const auto segment = wire::parse_segment(datagram, offload);
   if (!segment) return drop(segment.error());
   ++statistics_.segments_received;
@@ -80,31 +100,8 @@ void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, 
   nobody_takes(datagram.header, *segment, now);
 }
 
-// Long text that its connection expects is read once: summed while it is copied to where it belongs. Returns whether
-// this was such a segment; a wrong sum was noticed before anything had come of it.
-bool Core::expected_segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now) {
-  constexpr std::size_t long_enough = 512;  // Why: below, reading twice is cheaper than asking first
-  const std::size_t size = datagram.payload.size();
-  if (offload.checksum_partial || size < long_enough || tap_count_ > 0) return false;
-  const auto segment = wire::parse_segment(datagram, {.checksum_partial = true});
-  if (!segment) return false;
-  const std::uint32_t index = find_slot(tuple_of(datagram.header, *segment));
-  if (index == none || !tcp::is_expected(slots_[index].tcb, *segment, environment_)) return false;
-
-  wire::Checksum sum = wire::pseudo_header(datagram.header.source, datagram.header.destination, wire::protocol_tcp,
-                                           static_cast<std::uint16_t>(size));
-  sum.add(datagram.payload.first(size - segment->text.size()));
-  if (!tcp::expected_segment_arrives(slots_[index].tcb, *segment, sum, environment_, now)) {
-    drop(Drop::tcp_bad_checksum);
-    return true;
-  }
-  ++statistics_.segments_received;
-  settle_slot(index);
-  return true;
-}
-
 void Core::show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
-  if (tap_count_ == 0) return;
+  if (watching_taps_ == 0) return;
   ++tap_depth_;
   for (std::size_t i = 0; i < taps_.size(); ++i) {
     if (taps_[i].in_use && taps_[i].callbacks.segment) taps_[i].callbacks.segment(header, segment, now);
@@ -194,8 +191,8 @@ Core::TapSlot* Core::suppressing_tap() {
 void Core::forget_detached_taps() {
   for (TapSlot& tap : taps_) {
     if (tap.in_use || !(tap.callbacks.segment || tap.callbacks.unmatched_syn)) continue;
+    if (tap.callbacks.segment) --watching_taps_;
     tap.callbacks = {};
-    --tap_count_;
   }
 }
 

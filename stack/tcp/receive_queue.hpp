@@ -32,9 +32,9 @@ class ReceiveQueue {
   /// its first octets there was memory for.
   std::size_t insert(BlockPool& pool, SeqNum seq, Bytes text);
 
-  /// The same for text in order while nothing is out of order, in two steps: copied to its place and summed on the way;
-  /// then accepted, or refused. There must be room for it.
-  void place(BlockPool& pool, Bytes text, wire::Checksum& sum) { write(pool, next_, text, &sum); }
+  /// The same for text in order while nothing is out of order, in two steps: copied to its place, and where there is a
+  /// sum to add to, summed on the way; then accepted, or refused. There must be room for it.
+  void place(BlockPool& pool, Bytes text, wire::Checksum* sum) { write(pool, next_, text, sum); }
   void accept(std::uint32_t size) { next_ += size; }
   void refuse(BlockPool& pool) { drop_beyond_next(pool); }
 

@@ -60,10 +60,9 @@ void note_heard(Tcb& tcb, Instant now) {
 }
 
 // RFC 7323 section 4.3: from a segment that spans what was last acknowledged.
-void remember_timestamp(Tcb& tcb, const wire::Segment& segment, Instant now) {
-  if (!tcb.timestamps || !segment.options.timestamps || segment.seq > tcb.rcv.acked) return;
-  if (is_before(segment.options.timestamps->value, tcb.ts_recent)) return;
-  tcb.ts_recent = segment.options.timestamps->value;
+void remember_timestamp(Tcb& tcb, SeqNum seq, const std::optional<wire::Timestamps>& timestamps, Instant now) {
+  if (!tcb.timestamps || !timestamps || seq > tcb.rcv.acked || is_before(timestamps->value, tcb.ts_recent)) return;
+  tcb.ts_recent = timestamps->value;
   tcb.ts_recent_at = now;
 }
 
@@ -121,7 +120,7 @@ class SegmentArrives {
     if (tcb_.state == State::syn_received && seg_.syn() && seg_.seq == tcb_.rcv.irs && !peer_syn_again()) return false;
     if (!passes_paws()) return answer_unacceptable();
     if (!is_acceptable()) return answer_unacceptable();
-    remember_timestamp(tcb_, seg_, now_);
+    remember_timestamp(tcb_, seg_.seq, seg_.options.timestamps, now_);
     trim_left();
     trim_right();
     return true;
@@ -479,31 +478,39 @@ class SegmentArrives {
   bool had_syn_ = false;  // the second half of a simultaneous open: its window is not scaled
 };
 
+/// What the fifth step asks a segment for, of a plain one.
+wire::Segment acknowledgment_of(const wire::PlainSegment& segment) {
+  wire::Segment acknowledgment{
+      .seq = segment.seq, .ack = segment.ack, .flags = wire::Flag::ack, .window = segment.window, .text = segment.text};
+  acknowledgment.options.timestamps = segment.timestamps;
+  return acknowledgment;
+}
+
 /// What the eight steps come to for a segment that is_expected(), but for putting its text to its place.
-void take_expected(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env, Instant now) {
   note_heard(tcb, now);
-  remember_timestamp(tcb, segment, now);
-  process_acknowledgment(tcb, segment, env, now);
+  remember_timestamp(tcb, segment.seq, segment.timestamps, now);
+  const std::uint32_t window = std::uint32_t{segment.window} << tcb.snd.scale;
+  if (!process_plain_acknowledgment(tcb, segment.seq, segment.ack, window, env, now)) {
+    process_acknowledgment_by_steps(tcb, acknowledgment_of(segment), env, now);
+  }
   if (!segment.text.empty()) advance(tcb, env, static_cast<std::uint32_t>(segment.text.size()), false, now);
 }
 
 }  // namespace
 
-bool is_expected(const Tcb& tcb, const wire::Segment& segment, const Environment& env) {
-  const wire::TcpOptions& options = segment.options;
-  wire::Flags flags = segment.flags;
-  flags.clear(wire::Flag::psh);
-  return tcb.state == State::established && flags == wire::Flags{wire::Flag::ack} && segment.seq == tcb.rcv.nxt &&
-         segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
-         options.timestamps.has_value() == tcb.timestamps &&
-         (!tcb.timestamps || !is_before(options.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
+bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env) {
+  return tcb.state == State::established && segment.seq == tcb.rcv.nxt && segment.text.size() <= tcb.rcv.wnd &&
+         segment.ack - tcb.snd.una <= tcb.outstanding() && segment.timestamps.has_value() == tcb.timestamps &&
+         (!tcb.timestamps || !is_before(segment.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
          !tcb.fin_known && !tcb.receive_queue.has_gaps() && env.blocks.have_room_for_arrival(segment.text.size());
 }
 
-bool expected_segment_arrives(Tcb& tcb, const wire::Segment& segment, wire::Checksum sum, Environment& env,
+bool expected_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, bool is_verified, Environment& env,
                               Instant now) {
-  tcb.receive_queue.place(env.blocks, segment.text, sum);
-  if (sum.finish() != 0) {
+  wire::Checksum sum = segment.sum;
+  tcb.receive_queue.place(env.blocks, segment.text, is_verified ? nullptr : &sum);
+  if (!is_verified && sum.finish() != 0) {
     tcb.receive_queue.refuse(env.blocks);
     return false;
   }
@@ -514,14 +521,6 @@ bool expected_segment_arrives(Tcb& tcb, const wire::Segment& segment, wire::Chec
 
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now) {
-  if (!is_expected(tcb, segment, env)) return segment_arrives_by_steps(tcb, segment, congestion_experienced, env, now);
-  (void)tcb.receive_queue.insert(env.blocks, segment.seq, segment.text);
-  take_expected(tcb, segment, env, now);
-  return std::nullopt;
-}
-
-std::optional<wire::Segment> segment_arrives_by_steps(Tcb& tcb, const wire::Segment& segment,
-                                                      bool congestion_experienced, Environment& env, Instant now) {
   note_heard(tcb, now);
   SegmentArrives arrival{tcb, segment, congestion_experienced, env, now};
   return tcb.state == State::syn_sent ? arrival.process_in_syn_sent() : arrival.process();

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "stack/tcp/tcb.hpp"
-#include "stack/wire/checksum.hpp"
+#include "stack/wire/plain_segment.hpp"
 
 namespace backstop::tcp {
 
@@ -15,17 +15,14 @@ namespace backstop::tcp {
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now);
 
-/// Whether segment_arrives() has a short cut for it: it is the next in order, there is room for all of it, and it says
+/// Whether there is a short cut for it: it is the next in order, there is room for all of it, and it says
 /// nothing out of the ordinary (header prediction, Jacobson 1990).
-bool is_expected(const Tcb& tcb, const wire::Segment& segment, const Environment& env);
-/// The short cut for such a segment when its text is not checked yet: summed while it is copied to where it belongs, on
-/// top of `sum`. False when the sum is wrong; then nothing has happened.
-bool expected_segment_arrives(Tcb& tcb, const wire::Segment& segment, wire::Checksum sum, Environment& env,
+bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env);
+/// The short cut: what segment_arrives() comes to for a segment that is expected. Unless its checksum `is_verified`,
+/// its text is summed while it is copied to where it belongs. False when the checksum was wrong; then nothing has
+/// happened.
+bool expected_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, bool is_verified, Environment& env,
                               Instant now);
-
-/// The same by all of its steps, without the short cut for the segment that was expected: what that is tested against.
-std::optional<wire::Segment> segment_arrives_by_steps(Tcb& tcb, const wire::Segment& segment,
-                                                      bool congestion_experienced, Environment& env, Instant now);
 
 /// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN, and
 /// its FIN, are kept.

@@ -22,22 +22,15 @@ constexpr std::uint16_t fold(std::uint64_t total) {
   return static_cast<std::uint16_t>((words + std::rotl(words, 16)) >> 16);
 }
 
-template <class Word>
-Word load(const std::byte* data) {
-  Word word;
-  std::memcpy(&word, data, sizeof word);
-  return word;
-}
-
 // The sum of what is left behind the last whole 8 octets.
 std::uint64_t sum_rest(const std::byte* data, std::size_t size) {
   std::uint64_t total = 0;
   if ((size & 4) != 0) {
-    total += load<std::uint32_t>(data);
+    total += load_native<std::uint32_t>(data);
     data += 4;
   }
   if ((size & 2) != 0) {
-    total += load<std::uint16_t>(data);
+    total += load_native<std::uint16_t>(data);
     data += 2;
   }
   if ((size & 1) != 0) {
@@ -57,7 +50,7 @@ std::uint64_t sum_words(const std::byte* data, std::size_t size) {
   std::uint64_t high = 0;
   const std::size_t whole = size / 8 * 8;
   for (std::size_t at = 0; at < whole; at += 8) {
-    const auto word = load<std::uint64_t>(data + at);
+    const auto word = load_native<std::uint64_t>(data + at);
     all += word;
     high += word >> 32;
   }
@@ -71,7 +64,7 @@ std::uint64_t copy_and_sum_words(std::byte* __restrict to, const std::byte* __re
   std::uint64_t high = 0;
   const std::size_t whole = size / 8 * 8;
   for (std::size_t at = 0; at < whole; at += 8) {
-    const auto word = load<std::uint64_t>(from + at);
+    const auto word = load_native<std::uint64_t>(from + at);
     std::memcpy(to + at, &word, sizeof word);
     all += word;
     high += word >> 32;
@@ -80,24 +73,27 @@ std::uint64_t copy_and_sum_words(std::byte* __restrict to, const std::byte* __re
   return all - (high << 32) + high + sum_rest(from + whole, size - whole);
 }
 
-// For headers, which were written a moment ago in pieces no larger than these: a wider load would wait for them.
+// For headers, which were written a moment ago in pieces no larger than these: a wider load would wait for them. And
+// for short text, which it takes no vectors for.
+constexpr std::size_t few = 60;  // the largest headers
 std::uint64_t sum_few_words(const std::byte* data, std::size_t size) {
   std::uint64_t total = 0;
   for (; size >= 8; size -= 8, data += 8)
-    total += std::uint64_t{load<std::uint32_t>(data)} + load<std::uint32_t>(data + 4);
+    total += std::uint64_t{load_native<std::uint32_t>(data)} + load_native<std::uint32_t>(data + 4);
   return total + sum_rest(data, size);
 }
 
 }  // namespace
 
 void Checksum::add(Bytes piece) {
-  constexpr std::size_t largest_headers = 60;
-  const bool few = piece.size() <= largest_headers;
-  add_sum(few ? sum_few_words(piece.data(), piece.size()) : sum_words(piece.data(), piece.size()), piece.size());
+  add_sum(piece.size() <= few ? sum_few_words(piece.data(), piece.size()) : sum_words(piece.data(), piece.size()),
+          piece.size());
 }
 
 void Checksum::add_copying(Bytes piece, std::byte* to) {
-  add_sum(copy_and_sum_words(to, piece.data(), piece.size()), piece.size());
+  if (piece.size() > few) return add_sum(copy_and_sum_words(to, piece.data(), piece.size()), piece.size());
+  add_sum(sum_few_words(piece.data(), piece.size()), piece.size());
+  std::memcpy(to, piece.data(), piece.size());
 }
 
 void Checksum::add_sum(std::uint64_t sum, std::size_t size) {

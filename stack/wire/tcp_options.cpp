@@ -104,9 +104,6 @@ void write_sack(Writer& out, const TcpOptions& options) {
   }
 }
 
-// Nothing but timestamps, padded as RFC 7323 appendix A advises: what nearly all segments of a connection carry.
-constexpr std::uint32_t padded_timestamps = kind_nop << 24 | kind_nop << 16 | kind_timestamps << 8 | 10;
-
 bool has_only_timestamps(const TcpOptions& options) {
   return options.timestamps && !options.mss && !options.window_scale && !options.sack_permitted && options.sack.empty();
 }
@@ -115,7 +112,7 @@ bool has_only_timestamps(const TcpOptions& options) {
 
 TcpOptions parse_options(Bytes bytes) {
   TcpOptions options;
-  if (bytes.size() == 12 && load32(bytes, 0) == padded_timestamps) {
+  if (bytes.size() == padded_timestamps_size && load32(bytes, 0) == padded_timestamps) {
     options.timestamps = Timestamps{load32(bytes, 4), load32(bytes, 8)};
     return options;
   }
@@ -140,7 +137,7 @@ std::size_t emit_options(const TcpOptions& options, std::span<std::byte, max_opt
     store32(bytes, 0, padded_timestamps);
     store32(bytes, 4, options.timestamps->value);
     store32(bytes, 8, options.timestamps->echo);
-    return 12;
+    return padded_timestamps_size;
   }
   Writer out{bytes};
   if (options.mss) {

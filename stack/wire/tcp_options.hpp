@@ -69,6 +69,11 @@ struct TcpOptions {
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
 
+/// Nothing but timestamps, padded in front as RFC 7323 appendix A advises: what nearly all segments of a connection
+/// carry. The first word, and the size with both values behind it.
+inline constexpr std::uint32_t padded_timestamps = 0x0101'080a;
+inline constexpr std::size_t padded_timestamps_size = 12;
+
 /// Reads the options part of a TCP header. An option with an illegal length ends the reading (RFC 9293 MUST-7); what
 /// stood before it counts.
 TcpOptions parse_options(Bytes options);

@@ -1,0 +1,28 @@
+// The form that nearly all segments of a connection have, read from a packet at once: a whole datagram without IPv4
+// options, ACK or PSH,ACK and no other control bit, no TCP options but padded timestamps. Header prediction (Jacobson
+// 1990) looks at nothing else; what has another form, or is wrong, is for parse_ipv4() and parse_segment() to judge.
+// Read next: stack/demultiplex.cpp, expected_segment_arrives.
+#pragma once
+
+#include <optional>
+
+#include "stack/wire/address.hpp"
+#include "stack/wire/checksum.hpp"
+#include "stack/wire/segment.hpp"
+
+namespace backstop::wire {
+
+struct PlainSegment {
+  FourTuple tuple;  ///< of the connection that it would belong to: its addresses and ports are not judged
+  SeqNum seq;
+  SeqNum ack;
+  std::uint16_t window = 0;  ///< as on the wire, not scaled
+  std::optional<Timestamps> timestamps;
+  Bytes text;
+  Checksum sum;  ///< of the pseudo-header and the TCP header: right is what comes to 0 with the text
+};
+
+/// The segment in `packet`, when it is plain and the IPv4 header's checksum is right.
+std::optional<PlainSegment> parse_plain_segment(Bytes packet);
+
+}  // namespace backstop::wire
