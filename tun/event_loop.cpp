@@ -1,49 +1,30 @@
 #include "tun/event_loop.hpp"
 
-#include <linux/time_types.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#include <ctime>
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <optional>
-#include <span>
 
 #include "stack/poll.hpp"
 
 namespace backstop::tun {
 namespace {
 
-// What epoll says of the two descriptors of our own; tokens of watched ones come after.
+// What epoll says of the descriptors of our own; tokens of watched ones come after.
 constexpr std::uint64_t token_device = 0;
 constexpr std::uint64_t token_wake = 1;
-constexpr std::uint64_t first_token = 2;
+constexpr std::uint64_t token_alarm = 2;
+constexpr std::uint64_t first_token = 3;
 
 int control(const FileDescriptor& epoll, int operation, int fd, std::uint32_t events, std::uint64_t token) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = token;
   return ::epoll_ctl(epoll.get(), operation, fd, &event);
-}
-
-/// Waits for at most `timeout`; nothing means for ever. Whole milliseconds, rounded up, before Linux 5.11.
-int wait(const FileDescriptor& epoll, std::span<epoll_event> events, std::optional<Duration> timeout) {
-  using std::chrono::seconds;
-  __kernel_timespec precise{};
-  if (timeout) {
-    precise.tv_sec = timeout->count() / std::nano::den;
-    precise.tv_nsec = timeout->count() % std::nano::den;
-  }
-  const auto result = ::syscall(SYS_epoll_pwait2, epoll.get(), events.data(), static_cast<int>(events.size()),
-                                timeout ? &precise : nullptr, nullptr, 0);
-  if (result >= 0 || errno != ENOSYS) return static_cast<int>(result);
-  const auto rounded =
-      std::chrono::ceil<std::chrono::milliseconds>(std::min<Duration>(timeout.value_or(seconds{0}), seconds{3600}));
-  return ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()),
-                      timeout ? static_cast<int>(rounded.count()) : -1);
 }
 
 }  // namespace
@@ -82,6 +63,7 @@ EventLoop::EventLoop(Stack& stack, Device& device)
       wake_(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
       next_token_(first_token) {
   checked(control(epoll_, EPOLL_CTL_ADD, wake_.get(), EPOLLIN, token_wake), "epoll_ctl");
+  checked(control(epoll_, EPOLL_CTL_ADD, alarm_.fd(), EPOLLIN, token_alarm), "epoll_ctl");
   if (device.fd() >= 0) checked(control(epoll_, EPOLL_CTL_ADD, device.fd(), EPOLLIN, token_device), "epoll_ctl");
 }
 
@@ -179,13 +161,11 @@ Instant EventLoop::next_deadline() {
 }
 
 void EventLoop::wait_and_dispatch(bool may_sleep) {
-  std::optional<Duration> timeout;
-  if (const Instant next = may_sleep ? next_deadline() : immediately; next != never) {
-    const Instant time = now();
-    timeout = next <= time ? Duration::zero() : next - time;
-  }
+  const Instant next = may_sleep ? next_deadline() : immediately;
+  const bool sleeps = next > immediately && next > now();
+  if (sleeps) alarm_.ring_by(next);
   std::array<epoll_event, 64> events;
-  const int count = wait(epoll_, events, timeout);
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), sleeps ? -1 : 0);
   if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
   for (int i = 0; i < count; ++i) {
     const epoll_event event = events[static_cast<std::size_t>(i)];
@@ -200,6 +180,7 @@ void EventLoop::dispatch(std::uint64_t token, std::uint32_t events) {
     [[maybe_unused]] const auto size = ::read(wake_.get(), &count, sizeof(count));
     return;
   }
+  if (token == token_alarm) return alarm_.rang();
   // A callback before this one may have ended this watch, and this one may end its own: hold it while it runs.
   const auto found = watched_.find(token);
   if (found == watched_.end()) return;

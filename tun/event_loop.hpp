@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "stack/stack.hpp"
+#include "tun/alarm.hpp"
 #include "tun/bursts.hpp"
 #include "tun/device.hpp"
 #include "tun/file_descriptor.hpp"
@@ -147,6 +148,7 @@ class EventLoop {
   std::optional<Instant> hook_deadline_;
   FileDescriptor epoll_;
   FileDescriptor wake_;  ///< eventfd
+  Alarm alarm_;
 
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;  ///< of posted_
