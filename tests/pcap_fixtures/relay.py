@@ -6,41 +6,21 @@ usage: relay.py SITUATION CLIENT_NAMESPACE SERVER_NAMESPACE FOLDER
 
 Prints "ready" when the devices are up, and runs until SIGTERM. Called by capture.sh.
 """
-import ctypes
-import fcntl
 import heapq
 import itertools
 import os
 import select
 import signal
 import struct
-import subprocess
 import sys
 import time
 
 from situations import SITUATIONS, Packet
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from tun_path import open_tun  # noqa: E402
+
 LINKTYPE_RAW = 101
-MTU = 1500
-TUNSETIFF = 0x400454CA
-IFF_TUN = 0x0001
-IFF_NO_PI = 0x1000
-CLONE_NEWNET = 0x40000000
-
-
-def enter_namespace(name):
-    with open(f"/run/netns/{name}") as namespace:
-        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns {name}")
-
-
-def open_tun(namespace, address):
-    enter_namespace(namespace)
-    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", b"tun0", IFF_TUN | IFF_NO_PI))
-    for command in (f"addr add {address}/24 dev tun0", f"link set tun0 up mtu {MTU}"):
-        subprocess.run(["ip", "-n", namespace, *command.split()], check=True)
-    return tun
 
 
 class Capture:

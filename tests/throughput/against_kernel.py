@@ -9,8 +9,6 @@ namespaces and through a relay of its own, so it needs root, and figures wobble 
 program, whose `serve` sends from behind a TUN device of its own; the receiver is the kernel's both times.
 """
 import argparse
-import ctypes
-import fcntl
 import heapq
 import multiprocessing
 import os
@@ -19,15 +17,13 @@ import select
 import signal
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import time
 
-TUNSETIFF = 0x400454CA
-IFF_TUN = 0x0001
-IFF_NO_PI = 0x1000
-CLONE_NEWNET = 0x40000000
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from tun_path import enter_namespace, open_tun  # noqa: E402
+
 LINE_RATE = 20_000_000
 QUEUE = 100
 PORT = 19
@@ -38,21 +34,6 @@ KERNEL_ADDRESS, OUR_ADDRESS, RECEIVER_ADDRESS = "10.81.0.1", "10.82.0.2", "10.81
 
 def run(*command):
     subprocess.run(command, check=True)
-
-
-def enter(namespace):
-    with open(f"/run/netns/{namespace}") as file:
-        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns {namespace}")
-
-
-def open_tun(namespace, address):
-    enter(namespace)
-    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", b"path0", IFF_TUN | IFF_NO_PI))
-    run("ip", "address", "add", f"{address}/24", "dev", "path0")
-    run("ip", "link", "set", "path0", "up")
-    return tun
 
 
 class Direction:
@@ -105,7 +86,7 @@ def relay(loss, delay, ready):
 
 
 def kernel_sender(control, ready):
-    enter(SENDER)
+    enter_namespace(SENDER)
     listener = socket.create_server((KERNEL_ADDRESS, PORT))
     ready.set()
     text = bytes(65536)
@@ -121,7 +102,7 @@ def kernel_sender(control, ready):
 
 def goodput(address, seconds, result):
     """Octets a second of text that the user gets, once the beginning is over."""
-    enter(RECEIVER)
+    enter_namespace(RECEIVER)
     connection = socket.create_connection((address, PORT), timeout=10)
     begin = time.monotonic()
     taken = 0
