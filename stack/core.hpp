@@ -18,6 +18,7 @@
 #include "stack/stack.hpp"
 #include "stack/tcp/tcb.hpp"
 #include "stack/timer_wheel.hpp"
+#include "stack/wire/plain_segment.hpp"
 
 namespace backstop {
 
@@ -165,9 +166,11 @@ class Core {
   [[nodiscard]] bool is_ours(Ipv4Address address) const;
   [[nodiscard]] bool is_broadcast(Ipv4Address address) const;
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
-  bool expected_segment_arrives(const InboundPacket& packet, Instant now);
+  bool plain_segment_arrives(const InboundPacket& packet, Instant now);
+  void expected_segment_arrives(std::uint32_t index, const wire::PlainSegment& segment, bool is_verified, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  bool connection_takes(std::uint32_t index, const wire::Segment& segment, bool congestion_experienced, Instant now);
   [[nodiscard]] bool must_wait(const Slot& slot, const wire::Segment& segment) const;
   void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment,
                       Instant now);

@@ -19,7 +19,7 @@ bool is_marked(const wire::Ipv4Header& header) { return (header.tos & 3) == 3; }
 void Core::receive(const InboundPacket& packet, Instant now) {
   now_ = now;
   ++statistics_.packets_received;
-  if (expected_segment_arrives(packet, now)) return;
+  if (plain_segment_arrives(packet, now)) return;
   const auto datagram = wire::parse_ipv4(packet.bytes);
   if (!datagram) return drop(datagram.error());
   if (const auto bad = check_addresses(datagram->header)) return drop(*bad);
@@ -31,24 +31,36 @@ void Core::receive(const InboundPacket& packet, Instant now) {
   if (*whole) datagram_arrives(**whole, {}, now);
 }
 
-// Header prediction: what the connection that it belongs to expects next is taken at once. Its addresses were judged
-// when the connection was opened; its text is read once, summed while it is copied to where it belongs. Returns whether
-// this was such a segment; a wrong sum was noticed before anything had come of it.
-bool Core::expected_segment_arrives(const InboundPacket& packet, Instant now) {
+// The short way of nearly all segments. The addresses of a connection were judged when it was opened; only taps that
+// look at segments want to hear more of one than this reads. Returns false when it is to be read and judged in general.
+bool Core::plain_segment_arrives(const InboundPacket& packet, Instant now) {
   if (watching_taps_ > 0) return false;
   const auto plain = wire::parse_plain_segment(packet.bytes);
   if (!plain) return false;
   const std::uint32_t index = find_slot(plain->tuple);
   if (index == none) return false;
-  tcp::Tcb& tcb = slots_[index].tcb;
-  if (!tcp::is_expected(tcb, *plain, environment_)) return false;
-  if (!tcp::expected_segment_arrives(tcb, *plain, packet.offload.checksum_partial, environment_, now)) {
+  const bool is_verified = packet.offload.checksum_partial;
+  if (tcp::is_expected(slots_[index].tcb, *plain, environment_)) {
+    expected_segment_arrives(index, *plain, is_verified, now);
+    return true;
+  }
+  if (!is_verified && !plain->checksum_is_right()) {
     drop(Drop::tcp_bad_checksum);
     return true;
   }
   ++statistics_.segments_received;
+  return connection_takes(index, plain->segment(), plain->congestion_experienced, now);
+}
+
+// Header prediction: its text is read once, summed while it is copied to where it belongs. A wrong sum is noticed
+// before anything has come of it.
+void Core::expected_segment_arrives(std::uint32_t index, const wire::PlainSegment& segment, bool is_verified,
+                                    Instant now) {
+  if (!tcp::expected_segment_arrives(slots_[index].tcb, segment, is_verified, environment_, now)) {
+    return drop(Drop::tcp_bad_checksum);
+  }
+  ++statistics_.segments_received;
   settle_slot(index);
-  return true;
 }
 
 // RFC 1122 section 3.2.1.3: no source may be a group, a broadcast or a network; nobody else may speak from our address.
@@ -110,9 +122,13 @@ void Core::show_to_taps(const wire::Ipv4Header& header, const wire::Segment& seg
 }
 
 bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
-  const FourTuple tuple = tuple_of(header, segment);
-  const std::uint32_t index = find_slot(tuple);
-  if (index == none) return false;
+  const std::uint32_t index = find_slot(tuple_of(header, segment));
+  return index != none && connection_takes(index, segment, is_marked(header), now);
+}
+
+// Returns false when the connection has made way for a new one.
+bool Core::connection_takes(std::uint32_t index, const wire::Segment& segment, bool congestion_experienced,
+                            Instant now) {
   if (must_wait(slots_[index], segment)) {
     drop(Drop::tcp_backlog_full);
     return true;
@@ -123,8 +139,8 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
     retire(index);
     return false;
   }
-  if (const auto answer = tcp::segment_arrives(tcb, segment, is_marked(header), environment_, now)) {
-    reply(tuple, *answer, environment_.options(tcb));
+  if (const auto answer = tcp::segment_arrives(tcb, segment, congestion_experienced, environment_, now)) {
+    reply(tcb.tuple, *answer, environment_.options(tcb));
   }
   settle_slot(index);
   return true;

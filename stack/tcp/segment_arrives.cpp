@@ -478,21 +478,13 @@ class SegmentArrives {
   bool had_syn_ = false;  // the second half of a simultaneous open: its window is not scaled
 };
 
-/// What the fifth step asks a segment for, of a plain one.
-wire::Segment acknowledgment_of(const wire::PlainSegment& segment) {
-  wire::Segment acknowledgment{
-      .seq = segment.seq, .ack = segment.ack, .flags = wire::Flag::ack, .window = segment.window, .text = segment.text};
-  acknowledgment.options.timestamps = segment.timestamps;
-  return acknowledgment;
-}
-
 /// What the eight steps come to for a segment that is_expected(), but for putting its text to its place.
 void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env, Instant now) {
   note_heard(tcb, now);
   remember_timestamp(tcb, segment.seq, segment.timestamps, now);
   const std::uint32_t window = std::uint32_t{segment.window} << tcb.snd.scale;
   if (!process_plain_acknowledgment(tcb, segment.seq, segment.ack, window, env, now)) {
-    process_acknowledgment_by_steps(tcb, acknowledgment_of(segment), env, now);
+    process_acknowledgment_by_steps(tcb, segment.segment(), env, now);
   }
   if (!segment.text.empty()) advance(tcb, env, static_cast<std::uint32_t>(segment.text.size()), false, now);
 }
@@ -500,8 +492,9 @@ void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env
 }  // namespace
 
 bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env) {
-  return tcb.state == State::established && segment.seq == tcb.rcv.nxt && segment.text.size() <= tcb.rcv.wnd &&
-         segment.ack - tcb.snd.una <= tcb.outstanding() && segment.timestamps.has_value() == tcb.timestamps &&
+  return tcb.state == State::established && !segment.flags.has(wire::Flag::fin) && segment.seq == tcb.rcv.nxt &&
+         segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
+         segment.timestamps.has_value() == tcb.timestamps &&
          (!tcb.timestamps || !is_before(segment.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
          !tcb.fin_known && !tcb.receive_queue.has_gaps() && env.blocks.have_room_for_arrival(segment.text.size());
 }

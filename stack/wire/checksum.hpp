@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "stack/wire/address.hpp"
 #include "stack/wire/bytes.hpp"
@@ -28,9 +29,9 @@ class Checksum {
   template <std::size_t Size>
     requires(Size % 4 == 0)
   void add_words(std::span<const std::byte, Size> words) {
-    std::uint64_t sum = 0;
-    for (std::size_t at = 0; at < Size; at += 4) sum += load_native<std::uint32_t>(words.data() + at);
-    total_ += sum;
+    [&]<std::size_t... Word>(std::index_sequence<Word...>) {
+      total_ += (std::uint64_t{load_native<std::uint32_t>(words.data() + 4 * Word)} + ...);
+    }(std::make_index_sequence<Size / 4>());
   }
   /// Adds `piece` and copies it to `to`, in one pass. They must not overlap.
   void add_copying(Bytes piece, std::byte* to);

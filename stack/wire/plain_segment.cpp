@@ -12,14 +12,22 @@ bool is_plain_datagram(Bytes packet) {
          load8(packet, 9) == protocol_tcp;
 }
 
-// Data offset, reserved bits and control bits, but for PSH.
-std::uint16_t offset_and_bits(Bytes tcp) {
-  constexpr unsigned push = static_cast<unsigned>(Flag::psh);
-  return static_cast<std::uint16_t>(load16(tcp, 12) & ~push);
+// The data offset, reserved bits, and control bits, but for those that any plain segment may have.
+unsigned form_of(Bytes tcp) { return load16(tcp, 12) & ~unsigned{(Flag::psh | Flag::fin).bits()}; }
+
+constexpr unsigned plain_form(std::size_t header_size) {
+  return static_cast<unsigned>(header_size / 4) << 12 | Flags{Flag::ack}.bits();
 }
 
-constexpr std::uint16_t ack_alone(std::size_t header_size) {
-  return static_cast<std::uint16_t>((header_size / 4 << 12) | static_cast<unsigned>(Flag::ack));
+bool has_timestamps(Bytes tcp) {
+  return form_of(tcp) == plain_form(with_timestamps) && tcp.size() >= with_timestamps &&
+         load32(tcp, tcp_header_size) == padded_timestamps;
+}
+
+bool header_is_right(Bytes packet) {
+  Checksum sum;
+  sum.add_words(packet.first<ipv4_header_size>());
+  return sum.finish() == 0;
 }
 
 template <std::size_t header_size>
@@ -44,10 +52,12 @@ std::optional<PlainSegment> read(Bytes packet) {
       FourTuple{.local = {{load32(packet, 16)}, load16(tcp, 2)}, .remote = {{load32(packet, 12)}, load16(tcp, 0)}},
       SeqNum{load32(tcp, 4)},
       SeqNum{load32(tcp, 8)},
+      Flags{load8(tcp, 13)},
       load16(tcp, 14),
       timestamps,
       tcp.subspan(header_size),
-      sum_before_text<header_size>(packet)};
+      sum_before_text<header_size>(packet),
+      (load8(packet, 1) & 3) == 3};
 }
 
 }  // namespace
@@ -57,17 +67,30 @@ std::optional<PlainSegment> parse_plain_segment(Bytes packet) {
   if (packet.size() < smallest || !is_plain_datagram(packet)) return std::nullopt;
   const std::size_t size = load16(packet, 2);
   if (size < smallest || size > packet.size()) return std::nullopt;
-  Checksum sum;
-  sum.add_words(packet.first<ipv4_header_size>());
-  if (sum.finish() != 0) return std::nullopt;
-
   packet = packet.first(size);
   const Bytes tcp = packet.subspan(ipv4_header_size);
-  const std::uint16_t form = offset_and_bits(tcp);
-  if (form == ack_alone(tcp_header_size)) return read<tcp_header_size>(packet);
-  const bool stamped = form == ack_alone(with_timestamps) && tcp.size() >= with_timestamps &&
-                       load32(tcp, tcp_header_size) == padded_timestamps;
-  return stamped ? read<with_timestamps>(packet) : std::nullopt;
+  const bool stamped = has_timestamps(tcp);
+  if (!stamped && form_of(tcp) != plain_form(tcp_header_size)) return std::nullopt;
+  if (!header_is_right(packet)) return std::nullopt;
+  return stamped ? read<with_timestamps>(packet) : read<tcp_header_size>(packet);
+}
+
+bool PlainSegment::checksum_is_right() const {
+  Checksum with_text = sum;
+  with_text.add(text);
+  return with_text.finish() == 0;
+}
+
+Segment PlainSegment::segment() const {
+  Segment segment{.source_port = tuple.remote.port,
+                  .destination_port = tuple.local.port,
+                  .seq = seq,
+                  .ack = ack,
+                  .flags = flags,
+                  .window = window,
+                  .text = text};
+  segment.options.timestamps = timestamps;
+  return segment;
 }
 
 }  // namespace backstop::wire

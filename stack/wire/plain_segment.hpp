@@ -1,7 +1,7 @@
 // The form that nearly all segments of a connection have, read from a packet at once: a whole datagram without IPv4
-// options, ACK or PSH,ACK and no other control bit, no TCP options but padded timestamps. Header prediction (Jacobson
-// 1990) looks at nothing else; what has another form, or is wrong, is for parse_ipv4() and parse_segment() to judge.
-// Read next: stack/demultiplex.cpp, expected_segment_arrives.
+// options, ACK and no other control bit but PSH and FIN, no TCP options but padded timestamps. What has another form,
+// or is wrong, is for parse_ipv4() and parse_segment() to judge. Read next: stack/demultiplex.cpp,
+// plain_segment_arrives.
 #pragma once
 
 #include <optional>
@@ -16,10 +16,16 @@ struct PlainSegment {
   FourTuple tuple;  ///< of the connection that it would belong to: its addresses and ports are not judged
   SeqNum seq;
   SeqNum ack;
+  Flags flags;
   std::uint16_t window = 0;  ///< as on the wire, not scaled
   std::optional<Timestamps> timestamps;
   Bytes text;
-  Checksum sum;  ///< of the pseudo-header and the TCP header: right is what comes to 0 with the text
+  Checksum sum;                         ///< of the pseudo-header and the TCP header
+  bool congestion_experienced = false;  ///< the CE mark (RFC 3168 section 5)
+
+  [[nodiscard]] bool checksum_is_right() const;
+  /// The same as a segment of any form.
+  [[nodiscard]] Segment segment() const;
 };
 
 /// The segment in `packet`, when it is plain and the IPv4 header's checksum is right.

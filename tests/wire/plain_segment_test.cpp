@@ -39,28 +39,43 @@ TEST_CASE("Plain segment: what is read of one is what the general parsers read, 
     Segment segment = ordinary(Bytes{store}.first(size));
     if (size % 3 == 0) segment.options.timestamps.reset();
     if (size % 2 == 0) segment.flags.set(Flag::psh);
+    if (size % 5 == 0) segment.flags.set(Flag::fin);
     test::Packet packet = test::tcp_packet(ip, segment);
     packet.resize(packet.size() + size % 7);
     const auto plain = parse_plain_segment(packet);
     REQUIRE(plain);
     const auto general = parse_segment(parse_ipv4(packet).value());
+    const Segment same = plain->segment();
     CHECK(plain->tuple == FourTuple{{ip.destination, 80}, {ip.source, 40'000}});
-    CHECK(plain->seq == general->seq);
-    CHECK(plain->ack == general->ack);
-    CHECK(plain->window == general->window);
-    CHECK(plain->timestamps == general->options.timestamps);
-    REQUIRE(std::ranges::equal(plain->text, general->text));
-    Checksum sum = plain->sum;
-    sum.add(plain->text);
-    CHECK(sum.finish() == 0);
+    CHECK(same.source_port == general->source_port);
+    CHECK(same.destination_port == general->destination_port);
+    CHECK(same.seq == general->seq);
+    CHECK(same.ack == general->ack);
+    CHECK(same.flags == general->flags);
+    CHECK(same.window == general->window);
+    CHECK(same.options == general->options);
+    REQUIRE(std::ranges::equal(same.text, general->text));
+    CHECK(plain->checksum_is_right());
+    packet[ipv4_header_size + random() % (packet.size() - size % 7 - ipv4_header_size)] ^= std::byte{1};
+    const auto spoiled = parse_plain_segment(packet);
+    CHECK_FALSE((spoiled && spoiled->checksum_is_right()));
+  }
+}
+
+TEST_CASE("Plain segment: it tells whether its datagram was marked") {
+  Ipv4Header header = ip;
+  for (const int ecn : {0, 1, 2, 3}) {
+    header.tos = static_cast<std::uint8_t>(0xb8 | ecn);
+    const auto plain = parse_plain_segment(test::tcp_packet(header, ordinary({})));
+    REQUIRE(plain);
+    CHECK(plain->congestion_experienced == (ecn == 3));
   }
 }
 
 TEST_CASE("Plain segment: other forms are not") {
   CHECK(is_plain(ip, ordinary({})));
-  for (const Flags flags :
-       {Flags{}, Flags{Flag::psh}, Flag::syn | Flag::ack, Flag::fin | Flag::ack, Flag::rst | Flag::ack,
-        Flag::urg | Flag::ack, Flag::ece | Flag::ack, Flag::cwr | Flag::ack}) {
+  for (const Flags flags : {Flags{}, Flags{Flag::psh}, Flag::syn | Flag::ack, Flags{Flag::fin}, Flag::rst | Flag::ack,
+                            Flag::urg | Flag::ack, Flag::ece | Flag::ack, Flag::cwr | Flag::ack}) {
     CHECK_FALSE(is_plain(ip, with(flags)));
   }
   Segment other = ordinary({});
