@@ -492,7 +492,8 @@ void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env
 }  // namespace
 
 bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env) {
-  return tcb.state == State::established && !segment.flags.has(wire::Flag::fin) && segment.seq == tcb.rcv.nxt &&
+  constexpr wire::Flags pushed = wire::Flag::ack | wire::Flag::psh;
+  return tcb.state == State::established && (segment.flags | pushed) == pushed && segment.seq == tcb.rcv.nxt &&
          segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
          segment.timestamps.has_value() == tcb.timestamps &&
          (!tcb.timestamps || !is_before(segment.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&

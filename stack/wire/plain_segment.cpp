@@ -13,7 +13,7 @@ bool is_plain_datagram(Bytes packet) {
 }
 
 // The data offset, reserved bits, and control bits, but for those that any plain segment may have.
-unsigned form_of(Bytes tcp) { return load16(tcp, 12) & ~unsigned{(Flag::psh | Flag::fin).bits()}; }
+unsigned form_of(Bytes tcp) { return load16(tcp, 12) & ~unsigned{(Flag::psh | Flag::fin | Flag::rst).bits()}; }
 
 constexpr unsigned plain_form(std::size_t header_size) {
   return static_cast<unsigned>(header_size / 4) << 12 | Flags{Flag::ack}.bits();

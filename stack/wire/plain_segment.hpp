@@ -1,6 +1,6 @@
 // The form that nearly all segments of a connection have, read from a packet at once: a whole datagram without IPv4
-// options, ACK and no other control bit but PSH and FIN, no TCP options but padded timestamps. What has another form,
-// or is wrong, is for parse_ipv4() and parse_segment() to judge. Read next: stack/demultiplex.cpp,
+// options, ACK and no other control bit but PSH, FIN and RST, no TCP options but padded timestamps. What has another
+// form, or is wrong, is for parse_ipv4() and parse_segment() to judge. Read next: stack/demultiplex.cpp,
 // plain_segment_arrives.
 #pragma once
 

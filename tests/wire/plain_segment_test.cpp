@@ -40,6 +40,7 @@ TEST_CASE("Plain segment: what is read of one is what the general parsers read, 
     if (size % 3 == 0) segment.options.timestamps.reset();
     if (size % 2 == 0) segment.flags.set(Flag::psh);
     if (size % 5 == 0) segment.flags.set(Flag::fin);
+    if (size % 11 == 0) segment.flags.set(Flag::rst);
     test::Packet packet = test::tcp_packet(ip, segment);
     packet.resize(packet.size() + size % 7);
     const auto plain = parse_plain_segment(packet);
@@ -74,7 +75,7 @@ TEST_CASE("Plain segment: it tells whether its datagram was marked") {
 
 TEST_CASE("Plain segment: other forms are not") {
   CHECK(is_plain(ip, ordinary({})));
-  for (const Flags flags : {Flags{}, Flags{Flag::psh}, Flag::syn | Flag::ack, Flags{Flag::fin}, Flag::rst | Flag::ack,
+  for (const Flags flags : {Flags{}, Flags{Flag::psh}, Flag::syn | Flag::ack, Flags{Flag::fin}, Flags{Flag::rst},
                             Flag::urg | Flag::ack, Flag::ece | Flag::ack, Flag::cwr | Flag::ack}) {
     CHECK_FALSE(is_plain(ip, with(flags)));
   }
