@@ -85,14 +85,14 @@ void FallbackManager::synchronize_tap() {
   if (wanted == tap_.attached()) return;
   if (!wanted) return tap_.detach();
   TapCallbacks callbacks;
-  callbacks.segment = [this](const wire::Ipv4Header& ip, const wire::Segment& segment, Instant now) {
-    if (log_.gauges.pending == 0 || !segment.rst()) return;
-    driven_at(now);
-    on_reset({{ip.destination, segment.destination_port}, {ip.source, segment.source_port}}, segment.seq);
-  };
   callbacks.unmatched_syn = [this](const SynInfo& syn, Instant now) {
     driven_at(now);
     on_syn(syn);
+  };
+  callbacks.unmatched_reset = [this](const FourTuple& tuple, SeqNum seq, Instant now) {
+    if (log_.gauges.pending == 0) return;
+    driven_at(now);
+    on_reset(tuple, seq);
   };
   tap_ = stack_.attach_tap(std::move(callbacks), {.suppress_rst = true});
 }

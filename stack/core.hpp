@@ -169,8 +169,11 @@ class Core {
   bool plain_segment_arrives(const InboundPacket& packet, Instant now);
   void expected_segment_arrives(std::uint32_t index, const wire::PlainSegment& segment, bool is_verified, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
+  template <class Call>
+  void call_taps(Call call);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(std::uint32_t index, const wire::Segment& segment, bool congestion_experienced, Instant now);
+  void reset_of_nobody(const FourTuple& tuple, SeqNum seq, Instant now);
   [[nodiscard]] bool must_wait(const Slot& slot, const wire::Segment& segment) const;
   void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment,
                       Instant now);

@@ -273,9 +273,7 @@ void Core::release(HandleId id) {
 // --- Taps.
 
 std::optional<std::uint32_t> Core::attach_tap(TapCallbacks callbacks, TapFlags flags) {
-  const auto is_free = [](const TapSlot& tap) {
-    return !tap.in_use && !tap.callbacks.segment && !tap.callbacks.unmatched_syn;
-  };
+  const auto is_free = [](const TapSlot& tap) { return !tap.in_use && !tap.callbacks.any(); };
   const auto free = std::find_if(taps_.begin(), taps_.end(), is_free);
   if (free == taps_.end()) return std::nullopt;
   free->callbacks = std::move(callbacks);

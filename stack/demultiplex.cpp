@@ -106,6 +106,7 @@ void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, 
   show_to_taps(datagram.header, *segment, now);
   const FourTuple tuple = tuple_of(datagram.header, *segment);
   if (connection_takes(datagram.header, *segment, now)) return;
+  if (segment->rst()) return reset_of_nobody(tuple, segment->seq, now);
   if (const std::uint32_t listener = find_listener(tuple.local); listener != none) {
     return listener_takes(listener, datagram.header, *segment, now);
   }
@@ -114,9 +115,16 @@ void Core::segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, 
 
 void Core::show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
   if (watching_taps_ == 0) return;
+  call_taps([&](TapCallbacks& tap) {
+    if (tap.segment) tap.segment(header, segment, now);
+  });
+}
+
+template <class Call>
+void Core::call_taps(Call call) {
   ++tap_depth_;
   for (std::size_t i = 0; i < taps_.size(); ++i) {
-    if (taps_[i].in_use && taps_[i].callbacks.segment) taps_[i].callbacks.segment(header, segment, now);
+    if (taps_[i].in_use) call(taps_[i].callbacks);
   }
   if (--tap_depth_ == 0) forget_detached_taps();
 }
@@ -152,10 +160,16 @@ bool Core::must_wait(const Slot& slot, const wire::Segment& segment) const {
          !segment.rst();
 }
 
+// First of both LISTEN and CLOSED: nobody answers a RST.
+void Core::reset_of_nobody(const FourTuple& tuple, SeqNum seq, Instant now) {
+  call_taps([&](TapCallbacks& tap) {
+    if (tap.unmatched_reset) tap.unmatched_reset(tuple, seq, now);
+  });
+}
+
 // LISTEN (section 3.10.7.2).
 void Core::listener_takes(std::uint32_t index, const wire::Ipv4Header& header, const wire::Segment& segment,
                           Instant now) {
-  if (segment.rst()) return;
   if (segment.has_ack()) {
     if (!listener_takes_cookie(index, header, segment, now)) reply_with_reset(tuple_of(header, segment), segment);
     return;
@@ -177,7 +191,7 @@ void Core::listener_takes_syn(std::uint32_t index, const FourTuple& tuple, const
 
 // CLOSED (section 3.10.7.1), or a SYN whose fate a tap decides.
 void Core::nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
-  const bool plain_syn = segment.syn() && !segment.has_ack() && !segment.rst();
+  const bool plain_syn = segment.syn() && !segment.has_ack();
   if (plain_syn && segment.fin()) return drop(Drop::tcp_bad_flags);
   if (plain_syn) {
     ++statistics_.unmatched_syns;
@@ -206,7 +220,7 @@ Core::TapSlot* Core::suppressing_tap() {
 // A tap that was detached by its own callback is destroyed when no callback runs any more.
 void Core::forget_detached_taps() {
   for (TapSlot& tap : taps_) {
-    if (tap.in_use || !(tap.callbacks.segment || tap.callbacks.unmatched_syn)) continue;
+    if (tap.in_use || !tap.callbacks.any()) continue;
     if (tap.callbacks.segment) --watching_taps_;
     tap.callbacks = {};
   }

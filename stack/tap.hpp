@@ -16,12 +16,18 @@ namespace backstop {
 class Stack;
 
 struct TapCallbacks {
-  /// Every valid inbound segment, before demultiplexing: a copy to look at, with no say. May be empty.
+  // Each may be empty.
+  /// Every valid inbound segment, before demultiplexing: a copy to look at, with no say. While somebody looks, no
+  /// header is predicted.
   std::move_only_function<void(const wire::Ipv4Header&, const wire::Segment&, Instant now)> segment;
   /// A SYN that matched neither connection nor listener. The owner answers now or later, or never. And one that was
   /// answered with a cookie, when the peer's ACK has brought that back and matched neither (SynInfo::cookie): whoever
   /// is accepted then is established at once.
   std::move_only_function<void(const SynInfo&, Instant now)> unmatched_syn;
+  /// A RST that matched no connection: whoever had its SYN may think no more of it.
+  std::move_only_function<void(const FourTuple&, SeqNum seq, Instant now)> unmatched_reset = {};
+
+  [[nodiscard]] bool any() const { return segment || unmatched_syn || unmatched_reset; }
 };
 
 struct TapFlags {
