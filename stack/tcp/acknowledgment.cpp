@@ -81,13 +81,14 @@ class Acknowledgment {
 
   void advance() {
     const SeqNum old_una = tcb_.snd.una;
-    const bool syn = old_una == tcb_.snd.iss;
+    const bool syn = !tcb_.syn_acked;
     const bool fin = tcb_.fin_sent && !tcb_.fin_acked && segment_.ack == tcb_.snd.nxt;
     const std::uint32_t all = segment_.ack - old_una;
     const std::uint32_t text = all - (syn ? 1u : 0u) - (fin ? 1u : 0u);
 
     retire_records();
     tcb_.snd.una = segment_.ack;
+    tcb_.syn_acked = true;
     tcb_.flight->send_queue.drop_front(env_.blocks, text);
     if (fin) tcb_.fin_acked = true;
     if (tcb_.urgent_sent && tcb_.snd.up <= tcb_.snd.una) tcb_.urgent_sent = false;
@@ -338,6 +339,7 @@ bool is_one_message(const Tcb& tcb, std::uint32_t text, Environment& env) {
 void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
   const Duration rtt = now - env.sent[tcb.flight->sent.head()].sent_at;
   tcb.snd.una = tcb.snd.nxt;
+  tcb.syn_acked = true;
   tcb.fin_acked = tcb.fin_sent;
   take_sample(tcb, rtt);
   note_acknowledged_text(tcb, text);
@@ -367,7 +369,7 @@ bool process_plain_acknowledgment(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_
     take_window(tcb, seq, ack, window, now);
     return true;
   }
-  const std::uint32_t text = outstanding - (tcb.syn_acked() ? 0u : 1u) - (tcb.fin_sent ? 1u : 0u);
+  const std::uint32_t text = outstanding - (tcb.syn_acked ? 0u : 1u) - (tcb.fin_sent ? 1u : 0u);
   if (ack != tcb.snd.nxt || tcb.may_undo || tcb.urgent_sent || !is_one_message(tcb, text, env)) return false;
   take_end_of_flight(tcb, text, env, now);
   set_send_window(tcb, seq, ack, window);

@@ -142,7 +142,7 @@ class Output {
   // acknowledged (retire_records() in acknowledgment.cpp).
   SeqNum cut_to_one_packet(RecordId id) {
     const SentRecord& record = env_.sent[id];
-    if (record.length() <= longest_up_to(record.end) || record.seq == tcb_.snd.iss) return record.end;
+    if (record.length() <= longest_up_to(record.end) || tcb_.is_our_syn(record.seq)) return record.end;
     const SeqNum end = record.seq + tcb_.mss();
     tcb_.flight->sent.split(env_.sent, id, end);
     return end;
@@ -324,7 +324,7 @@ class Output {
   /// receiver that gathers segments then has no reason to wait for more.
   bool make(SeqNum seq, SeqNum end, bool push) {
     ensure_timer();
-    return seq == tcb_.snd.iss ? make_syn() : make_text(seq, end, push);
+    return tcb_.is_our_syn(seq) ? make_syn() : make_text(seq, end, push);
   }
 
   bool make_text(SeqNum seq, SeqNum end, bool push) {

@@ -546,6 +546,7 @@ void open_passively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t 
 
 void complete_by_cookie(Tcb& tcb, const wire::Segment& ack, Environment& env, Instant now) {
   tcb.snd.una = tcb.snd.nxt = tcb.snd.iss + 1;
+  tcb.syn_acked = true;
   tcb.rcv.acked = tcb.rcv.nxt;
   set_send_window(tcb, ack);
   establish(tcb, env, now);

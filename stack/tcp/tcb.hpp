@@ -99,6 +99,7 @@ struct Tcb {
   bool window_scaling : 1 = false;
   bool passive : 1 = false;  ///< opened by the peer's SYN (MUST-11)
   bool ecn : 1 = false;
+  bool syn_acked : 1 = false;   ///< so ISS is past: 2^32 octets later text has its number
   bool fin_queued : 1 = false;  ///< the user has closed: FIN follows the last text
   bool fin_sent : 1 = false;
   bool fin_acked : 1 = false;
@@ -171,11 +172,12 @@ struct Tcb {
 
   // Sequence space of what the user wrote.
   /// SEG.SEQ of the first octet in the send queue.
-  [[nodiscard]] SeqNum queue_start() const { return snd.una == snd.iss ? snd.iss + 1 : snd.una; }
+  [[nodiscard]] SeqNum queue_start() const { return syn_acked ? snd.una : snd.iss + 1; }
   /// Behind the last octet written: where FIN stands, until it is acknowledged.
   [[nodiscard]] SeqNum queue_end() const { return queue_start() + flight->send_queue.size(); }
-  [[nodiscard]] bool syn_sent() const { return snd.nxt != snd.iss; }
-  [[nodiscard]] bool syn_acked() const { return snd.una != snd.iss; }
+  [[nodiscard]] bool syn_sent() const { return syn_acked || snd.nxt != snd.iss; }
+  /// Whether what was sent as `seq` is our SYN.
+  [[nodiscard]] bool is_our_syn(SeqNum seq) const { return !syn_acked && seq == snd.iss; }
   [[nodiscard]] bool has_flight() const { return flight != &nothing_in_flight; }
   /// Text that was written and never sent.
   [[nodiscard]] std::uint32_t unsent() const {
