@@ -274,7 +274,7 @@ class Acknowledgment {
   // Returns whether it was echoed: then the window does not grow either.
   bool react_to_congestion_echo() {
     const bool echoed = tcb_.ecn && segment_.flags.has(wire::Flag::ece) && !segment_.syn();
-    if (!echoed || tcb_.recovery != Recovery::open || tcb_.snd.una < tcb_.ecn_point) return echoed;
+    if (!echoed || tcb_.recovery != Recovery::open || tcb_.is_in_flight(tcb_.ecn_point)) return echoed;
     tcb_.ecn_point = tcb_.snd.nxt;
     tcb_.window_reduced = true;
     reduce_once(tcb_, env_, flight_before_);

@@ -56,7 +56,7 @@ void rack_note_duplicate(Tcb& tcb) {
   constexpr std::uint8_t recoveries_to_keep = 16;
   constexpr std::uint8_t most_steps = 16;  // Why: four smallest RTTs; the smoothed RTT bounds it anyway
   tcb.reordering_seen = true;
-  if (tcb.snd.una < tcb.reordering_round) return;
+  if (tcb.is_in_flight(tcb.reordering_round)) return;
   tcb.reordering_round = tcb.snd.nxt;
   tcb.reordering_lasts = recoveries_to_keep;
   tcb.reordering_steps = std::min<std::uint8_t>(most_steps, static_cast<std::uint8_t>(tcb.reordering_steps + 1));

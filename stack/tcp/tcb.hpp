@@ -185,6 +185,9 @@ struct Tcb {
     return from < queue_end() ? queue_end() - from : 0;
   }
   [[nodiscard]] std::uint32_t outstanding() const { return snd.nxt - snd.una; }
+  /// Whether what was sent up to `point` is not acknowledged yet. A point of long ago, 2^31 octets and more, is no more
+  /// in flight than any other.
+  [[nodiscard]] bool is_in_flight(SeqNum point) const { return snd.una < point && point <= snd.nxt; }
   /// RFC 6675's "pipe", without walking the list: in flight as far as is known.
   [[nodiscard]] std::uint32_t in_flight() const {
     const std::uint32_t gone = flight->sent.sacked_bytes() + flight->sent.lost_bytes() + flight->reno_sacked;

@@ -1,4 +1,5 @@
-// A connection that has sent 2^32 octets meets the number of its own SYN again. Nobody may take it for one.
+// A connection that has sent 2^32 octets meets the numbers again that it has noted: that of its own SYN, and where it
+// last did what it does once in a round trip. Nobody may take the old ones for new.
 #include <memory_resource>
 
 #include "stack/tcp/lifecycle.hpp"
@@ -38,8 +39,9 @@ class LongConnection {
     REQUIRE(write_space(tcb, env_));
     commit(tcb, size);
   }
-  void acknowledge(SeqNum ack) {
-    const wire::Segment segment{.seq = tcb.rcv.nxt, .ack = ack, .flags = wire::Flag::ack, .window = 0xffff};
+  void acknowledge(SeqNum ack, wire::Flags flags = wire::Flag::ack, wire::SackBlocks sack = {}) {
+    wire::Segment segment{.seq = tcb.rcv.nxt, .ack = ack, .flags = flags, .window = 0xffff};
+    segment.options.sack = sack;
     CHECK_FALSE(segment_arrives(tcb, segment, false, env_, now_));
   }
   void wait(Duration duration) {
@@ -100,4 +102,27 @@ TEST_CASE("2^32 octets later: an acknowledgment in the midst of a segment may sa
   t.acknowledge(iss + 200);
   CHECK(t.tcb.bytes_acked == 300);
   CHECK_FALSE(t.tcb.has_flight());
+}
+
+TEST_CASE("More than 2^31 octets later: congestion that the peer echoes is reacted to", "[RFC3168]") {
+  LongConnection t{100};
+  t.tcb.ecn = true;
+  t.tcb.ecn_point = t.tcb.snd.una - 0x9000'0000;
+  t.write(1000);
+  REQUIRE(t.send());
+  const std::uint32_t before = t.tcb.congestion.cwnd;
+  t.acknowledge(t.tcb.snd.nxt, wire::Flag::ack | wire::Flag::ece);
+  CHECK(t.tcb.congestion.cwnd < before);
+}
+
+TEST_CASE("More than 2^31 octets later: a duplicate that the peer reports widens the reordering window", "[RFC8985]") {
+  LongConnection t{100};
+  t.tcb.selective_acks = true;
+  t.tcb.reordering_round = t.tcb.snd.una - 0x9000'0000;
+  t.write(1000);
+  REQUIRE(t.send());
+  wire::SackBlocks duplicate;
+  duplicate.push_back({t.tcb.snd.una - 10, t.tcb.snd.una});
+  t.acknowledge(t.tcb.snd.nxt, wire::Flag::ack, duplicate);
+  CHECK(t.tcb.reordering_steps == 2);
 }
