@@ -2,8 +2,11 @@
 // Read next: checksum.hpp, then ipv4.hpp and segment.hpp.
 #pragma once
 
+#include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace backstop {
@@ -13,30 +16,32 @@ using MutableBytes = std::span<std::byte>;
 
 namespace wire {
 
-/// Reads a big-endian 16-bit number at `offset`. The caller has checked that the bytes are there.
-constexpr std::uint16_t load16(Bytes bytes, std::size_t offset) {
-  return static_cast<std::uint16_t>((std::to_integer<unsigned>(bytes[offset]) << 8) |
-                                    std::to_integer<unsigned>(bytes[offset + 1]));
+/// A number as it stands in network byte order; the same turns it back.
+template <std::unsigned_integral Number>
+constexpr Number in_network_order(Number number) {
+  return std::endian::native == std::endian::little ? std::byteswap(number) : number;
 }
 
-/// Reads a big-endian 32-bit number at `offset`. The caller has checked that the bytes are there.
-constexpr std::uint32_t load32(Bytes bytes, std::size_t offset) {
-  return (std::uint32_t{load16(bytes, offset)} << 16) | load16(bytes, offset + 2);
+// Numbers are read and written whole, at any address. The caller has checked that their bytes are there.
+
+template <std::unsigned_integral Number>
+Number load(Bytes bytes, std::size_t offset) {
+  Number number;
+  std::memcpy(&number, bytes.subspan(offset, sizeof number).data(), sizeof number);
+  return in_network_order(number);
 }
+inline std::uint8_t load8(Bytes bytes, std::size_t offset) { return load<std::uint8_t>(bytes, offset); }
+inline std::uint16_t load16(Bytes bytes, std::size_t offset) { return load<std::uint16_t>(bytes, offset); }
+inline std::uint32_t load32(Bytes bytes, std::size_t offset) { return load<std::uint32_t>(bytes, offset); }
 
-constexpr std::uint8_t load8(Bytes bytes, std::size_t offset) { return std::to_integer<std::uint8_t>(bytes[offset]); }
-
-constexpr void store8(MutableBytes bytes, std::size_t offset, std::uint8_t value) { bytes[offset] = std::byte{value}; }
-
-constexpr void store16(MutableBytes bytes, std::size_t offset, std::uint16_t value) {
-  bytes[offset] = static_cast<std::byte>(value >> 8);
-  bytes[offset + 1] = static_cast<std::byte>(value & 0xff);
+template <std::unsigned_integral Number>
+void store(MutableBytes bytes, std::size_t offset, Number number) {
+  number = in_network_order(number);
+  std::memcpy(bytes.subspan(offset, sizeof number).data(), &number, sizeof number);
 }
-
-constexpr void store32(MutableBytes bytes, std::size_t offset, std::uint32_t value) {
-  store16(bytes, offset, static_cast<std::uint16_t>(value >> 16));
-  store16(bytes, offset + 2, static_cast<std::uint16_t>(value & 0xffff));
-}
+inline void store8(MutableBytes bytes, std::size_t offset, std::uint8_t number) { store(bytes, offset, number); }
+inline void store16(MutableBytes bytes, std::size_t offset, std::uint16_t number) { store(bytes, offset, number); }
+inline void store32(MutableBytes bytes, std::size_t offset, std::uint32_t number) { store(bytes, offset, number); }
 
 }  // namespace wire
 }  // namespace backstop
