@@ -26,18 +26,6 @@ bool checksum_is_right(const Ipv4Datagram& datagram) {
   return checksum.finish() == 0;
 }
 
-void write_fields(const Segment& segment, std::size_t header_size, MutableBytes out) {
-  store16(out, 0, segment.source_port);
-  store16(out, 2, segment.destination_port);
-  store32(out, 4, segment.seq.value());
-  store32(out, 8, segment.has_ack() ? segment.ack.value() : 0);
-  store8(out, 12, static_cast<std::uint8_t>((header_size / 4) << 4));
-  store8(out, 13, segment.flags.bits());
-  store16(out, 14, segment.window);
-  store16(out, 16, 0);
-  store16(out, 18, segment.urgent_pointer);
-}
-
 }  // namespace
 
 std::expected<Segment, Drop> parse_segment(const Ipv4Datagram& datagram, Offload offload) {
@@ -50,27 +38,38 @@ std::expected<Segment, Drop> parse_segment(const Ipv4Datagram& datagram, Offload
   return read_fields(bytes, header_size);
 }
 
+std::size_t emit_headers(const Ipv4Header& ip, const Segment& segment, std::size_t text_size, MutableBytes out) {
+  const MutableBytes tcp = out.subspan(ipv4_header_size);
+  const std::size_t size =
+      tcp_header_size + emit_options(segment.options, tcp.subspan<tcp_header_size, max_options_size>());
+  emit_ipv4(ip, size + text_size, out);
+  const auto length = static_cast<std::uint16_t>(size + text_size);
+  const std::uint16_t partial = pseudo_header(ip.source, ip.destination, protocol_tcp, length).sum();
+  // The words of the header, in order.
+  store32(tcp, 0, std::uint32_t{segment.source_port} << 16 | segment.destination_port);
+  store32(tcp, 4, segment.seq.value());
+  store32(tcp, 8, segment.has_ack() ? segment.ack.value() : 0);
+  store32(tcp, 12,
+          static_cast<std::uint32_t>(size / 4) << 28 | std::uint32_t{segment.flags.bits()} << 16 | segment.window);
+  store32(tcp, 16, std::uint32_t{partial} << 16 | segment.urgent_pointer);
+  return ipv4_header_size + size;
+}
+
+void finish_checksum(MutableBytes headers, std::span<const Bytes> text) {
+  const MutableBytes tcp = headers.subspan(ipv4_header_size);
+  Checksum checksum;
+  checksum.add(tcp);
+  for (Bytes piece : text) checksum.add(piece);
+  store16(tcp, 16, checksum.finish());
+}
+
 std::size_t emit_segment(const Ipv4Header& ip, const Segment& segment, std::span<const Bytes> text, ChecksumKind kind,
                          MutableBytes out) {
-  const MutableBytes tcp = out.subspan(ipv4_header_size);
-  const std::size_t options = emit_options(segment.options, tcp.subspan<tcp_header_size, max_options_size>());
-  const std::size_t header_size = tcp_header_size + options;
-  write_fields(segment, header_size, tcp);
-
   std::size_t text_size = 0;
   for (Bytes piece : text) text_size += piece.size();
-  const std::size_t payload_size = header_size + text_size;
-  emit_ipv4(ip, payload_size, out);
-
-  Checksum checksum = pseudo_header(ip.source, ip.destination, protocol_tcp, static_cast<std::uint16_t>(payload_size));
-  if (kind == ChecksumKind::partial) {
-    store16(tcp, 16, checksum.sum());
-  } else {
-    checksum.add(tcp.first(header_size));
-    for (Bytes piece : text) checksum.add(piece);
-    store16(tcp, 16, checksum.finish());
-  }
-  return ipv4_header_size + header_size;
+  const std::size_t size = emit_headers(ip, segment, text_size, out);
+  if (kind == ChecksumKind::full) finish_checksum(out.first(size), text);
+  return size;
 }
 
 }  // namespace backstop::wire

@@ -77,14 +77,20 @@ struct Segment {
 /// Ports of 0 are refused here, so that no later step meets them.
 std::expected<Segment, Drop> parse_segment(const Ipv4Datagram& datagram, Offload offload = {});
 
+/// Writes IPv4 and TCP headers for `segment` with `text_size` octets of text (segment.text is not read), and returns
+/// the size of both. The checksum is partial: the sum of the pseudo-header, for a device that finishes it, or
+/// finish_checksum(). `out` holds at least max_headers_size octets.
+std::size_t emit_headers(const Ipv4Header& ip, const Segment& segment, std::size_t text_size, MutableBytes out);
+/// Makes the partial checksum in what emit_headers() wrote the one over pseudo-header, header and text.
+void finish_checksum(MutableBytes headers, std::span<const Bytes> text);
+
 /// How emit_segment fills in the TCP checksum.
 enum class ChecksumKind : std::uint8_t {
   full,     ///< over pseudo-header, header and text
   partial,  ///< the pseudo-header's sum, for a device that finishes it
 };
 
-/// Writes IPv4 and TCP headers for `segment` with the text in `text` (its pieces in order; segment.text is not read).
-/// Returns the size of both headers. `out` holds at least max_headers_size octets.
+/// emit_headers() for a segment with the text in `text`, its pieces in order, with either kind of checksum.
 std::size_t emit_segment(const Ipv4Header& ip, const Segment& segment, std::span<const Bytes> text, ChecksumKind kind,
                          MutableBytes out);
 

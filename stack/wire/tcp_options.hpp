@@ -38,6 +38,8 @@ class SackBlocks {
  public:
   static constexpr std::size_t capacity = 4;
 
+  SackBlocks() {}
+
   void push_back(SackBlock block) {
     if (size_ < capacity) blocks_[size_++] = block;
   }
@@ -55,7 +57,10 @@ class SackBlocks {
   }
 
  private:
-  std::array<SackBlock, capacity> blocks_{};
+  // Why a union: only the first size_ are ever written, since few segments carry any and each one would pay for it.
+  union {
+    std::array<SackBlock, capacity> blocks_;
+  };
   std::uint8_t size_ = 0;
 };
 
