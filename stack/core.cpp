@@ -305,15 +305,15 @@ std::optional<Event> Core::next_listener_event() {
 
 std::optional<OutboundPacket> Core::transmit(Instant now) {
   now_ = now;
-  if (sending_block_ != tcp::no_block) {
-    blocks_.give_back(sending_block_);
-    sending_block_ = tcp::no_block;
-  }
-  fire_deadlines(now);
-  wake_starved();
-  if (!replies_.empty()) return next_reply();
-  if (!icmp_replies_.empty()) return next_icmp();
-  return next_segment(now);
+  if (sending_block_ != tcp::no_block) blocks_.give_back(std::exchange(sending_block_, tcp::no_block));
+  if (wheel_.may_expire(now) || reassembler_.next_deadline() <= now) fire_deadlines(now);
+  if (!starved_.empty()) wake_starved();
+  if (!replies_.empty()) [[unlikely]]
+    return next_reply();
+  if (!icmp_replies_.empty()) [[unlikely]]
+    return next_icmp();
+  if (!ready_.empty()) return next_segment(now);
+  return std::nullopt;
 }
 
 void Core::fire_deadlines(Instant now) {
@@ -326,14 +326,14 @@ void Core::fire_deadlines(Instant now) {
   }
 }
 
-OutboundPacket Core::next_reply() {
+std::optional<OutboundPacket> Core::next_reply() {
   const Reply reply = replies_.front();
   replies_.pop();
   if (reply.segment.rst()) ++statistics_.resets_sent;
-  return build(ip_header(reply.tuple, reply.ttl, reply.dscp), reply.segment, 0, 0);
+  return build(ip_header(reply.tuple, reply.ttl, reply.dscp), reply.segment, 0, {}, 0);
 }
 
-OutboundPacket Core::next_icmp() {
+std::optional<OutboundPacket> Core::next_icmp() {
   const IcmpReply reply = icmp_replies_.front();
   icmp_replies_.pop();
   sending_block_ = reply.block;
@@ -360,13 +360,13 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
   return std::nullopt;
 }
 
-OutboundPacket Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
+std::optional<OutboundPacket> Core::build_text(tcp::Tcb& tcb, const tcp::Outgoing& out) {
   const std::size_t pieces = tcb.flight->send_queue.view(blocks_, out.text_offset, out.text_size, pieces_);
   const ConnectionOptions& options = environment_.options(tcb);
   wire::Ipv4Header ip = ip_header(tcb.tuple, options.ttl, options.dscp);
   if (out.ecn_capable) ip.tos |= ect_0;
   ip.dont_fragment = !tcb.fragmentable;
-  return build(ip, out.segment, pieces, out.text_size > out.mss ? out.mss : 0);
+  return build(ip, out.segment, out.text_size, {pieces_.data(), pieces}, out.text_size > out.mss ? out.mss : 0);
 }
 
 wire::Ipv4Header Core::ip_header(const FourTuple& tuple, std::uint8_t ttl, std::uint8_t dscp) {
@@ -381,13 +381,12 @@ wire::Ipv4Header Core::ip_header(const FourTuple& tuple, std::uint8_t ttl, std::
   };
 }
 
-OutboundPacket Core::build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t pieces,
-                           std::uint32_t mss) {
-  const std::span<const Bytes> text{pieces_.data(), pieces};
-  const auto kind = config_.checksum_offload ? wire::ChecksumKind::partial : wire::ChecksumKind::full;
-  const std::size_t size = wire::emit_segment(ip, segment, text, kind, headers_);
+std::optional<OutboundPacket> Core::build(const wire::Ipv4Header& ip, const wire::Segment& segment,
+                                          std::size_t text_size, std::span<const Bytes> text, std::uint32_t mss) {
+  const std::size_t size = wire::emit_headers(ip, segment, text_size, headers_);
+  if (!config_.checksum_offload) wire::finish_checksum(MutableBytes{headers_}.first(size), text);
   ++statistics_.packets_sent;
-  return {
+  return OutboundPacket{
       .headers = Bytes{headers_}.first(size),
       .text = text,
       .offload = {.checksum_partial = config_.checksum_offload, .gso_size = static_cast<std::uint16_t>(mss)},

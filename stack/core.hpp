@@ -228,12 +228,13 @@ class Core {
   void push_event(std::uint32_t index);
   void wake_starved();
   void fire_deadlines(Instant now);
-  OutboundPacket next_reply();
-  OutboundPacket next_icmp();
+  std::optional<OutboundPacket> next_reply();
+  std::optional<OutboundPacket> next_icmp();
   std::optional<OutboundPacket> next_segment(Instant now);
-  OutboundPacket build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t pieces, std::uint32_t mss);
+  std::optional<OutboundPacket> build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t text_size,
+                                      std::span<const Bytes> text, std::uint32_t mss);
   wire::Ipv4Header ip_header(const FourTuple& tuple, std::uint8_t ttl, std::uint8_t dscp);
-  OutboundPacket build_text(tcp::Tcb& tcb, const tcp::Outgoing& out);
+  std::optional<OutboundPacket> build_text(tcp::Tcb& tcb, const tcp::Outgoing& out);
   std::optional<Event> next_listener_event();
 
   // core_calls.cpp: users' calls.

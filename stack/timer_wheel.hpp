@@ -32,8 +32,9 @@ class TimerWheel {
   /// As arm(), but a slot that would fire earlier than this stays where it is, and its owner arms it again then. Why:
   /// deadlines are put off with every packet, and few are ever reached.
   void arm_no_later(std::uint32_t slot, Instant deadline) {
-    const bool early_enough = armed(slot) && nodes_[slot].deadline <= key_of(deadline);
-    if (deadline == never || !early_enough) arm(slot, deadline);
+    const bool early_enough = slot < initialised_ && nodes_[slot].deadline <= key_of(deadline);
+    if (deadline == never || !early_enough) [[unlikely]]
+      arm(slot, deadline);
   }
   [[nodiscard]] bool armed(std::uint32_t slot) const {
     return slot < initialised_ && nodes_[slot].deadline != not_armed;
@@ -42,9 +43,11 @@ class TimerWheel {
   /// The earliest deadline; `never` when nothing is armed. After a cancel or a move to later it may be too early: an
   /// expire() then finds nothing, and puts it right.
   [[nodiscard]] Instant next_deadline() const;
+  /// Whether expire() may find something.
+  [[nodiscard]] bool may_expire(Instant now) const { return key_of(now) >= soonest_; }
   /// Disarms and returns one slot whose deadline is not after `now`, in no certain order; no_slot when there is none
   /// left. Amortised O(1), however far time has come. Time must not run back.
-  std::uint32_t expire(Instant now) { return key_of(now) < soonest_ ? no_slot : expire_due(now); }
+  std::uint32_t expire(Instant now) { return may_expire(now) ? expire_due(now) : no_slot; }
 
  private:
   // Deadlines as unsigned numbers in the same order, so that digits and differences are plain.

@@ -33,16 +33,16 @@ std::uint32_t offerable_window(const Tcb& tcb, std::uint32_t free) {
 
 // MUST-39: the window grows by a full segment or half the buffer, or not at all. The buffer is what the pool lets this
 // connection hold: a step that a small pool has no room for would keep a closed window closed for ever.
-std::uint32_t window_step(const Tcb& tcb, std::uint32_t free) {
+std::uint32_t window_step(const Tcb& tcb, std::uint32_t free, std::uint32_t mss) {
   const std::uint32_t buffer = tcb.receive_queue.readable() + free;
-  return std::clamp<std::uint32_t>(buffer / 2, 1, tcb.mss());
+  return std::clamp<std::uint32_t>(buffer / 2, 1, mss);
 }
 
-void open_window(Tcb& tcb, const Environment& env) {
+void open_window(Tcb& tcb, const Environment& env, std::uint32_t mss) {
   if (tcb.fin_received) return;
   const std::uint32_t free = free_space(tcb, env);
   const std::uint32_t space = offerable_window(tcb, free);
-  if (space >= tcb.rcv.wnd + window_step(tcb, free)) {
+  if (space >= tcb.rcv.wnd + window_step(tcb, free, mss)) {
     tcb.rcv.wnd = space;
   } else {
     // The right edge must not move left (SHLD-14), and only whole units can be told.
@@ -67,22 +67,60 @@ void mark_urgent(const Tcb& tcb, wire::Segment& segment) {
   segment.urgent_pointer = static_cast<std::uint16_t>(std::min(tcb.snd.up - segment.seq, 0xffffu));
 }
 
-wire::Segment base_segment(const Tcb& tcb, SeqNum seq, wire::Flags flags) {
-  wire::Segment segment{
-      .source_port = tcb.tuple.local.port,
-      .destination_port = tcb.tuple.remote.port,
-      .seq = seq,
-      .flags = flags,
-  };
+// Segments are made in place, in ones that are fresh: what begins each of them,
+void begin_segment(const Tcb& tcb, SeqNum seq, wire::Flags flags, wire::Segment& segment) {
+  segment.source_port = tcb.tuple.local.port;
+  segment.destination_port = tcb.tuple.remote.port;
+  segment.seq = seq;
   if (flags.has(wire::Flag::ack)) segment.ack = tcb.rcv.nxt;
-  return segment;
+  segment.flags = flags;
+}
+
+// each one on a connection: <SEQ=seq><ACK=RCV.NXT><CTL=ACK>,
+void write_ack(Tcb& tcb, const Environment& env, Instant now, std::uint32_t mss, SeqNum seq, wire::Segment& segment) {
+  open_window(tcb, env, mss);
+  begin_segment(tcb, seq, wire::Flag::ack, segment);
+  mark_urgent(tcb, segment);
+  if (tcb.echo_congestion) segment.flags.set(wire::Flag::ece);
+  segment.window = window_field(tcb, false);
+  add_timestamps(tcb, segment, now);
+}
+
+// one that carries no text,
+void write_ack_with_sack(Tcb& tcb, const Environment& env, Instant now, std::uint32_t mss, SeqNum seq,
+                         wire::Segment& segment) {
+  write_ack(tcb, env, now, mss, seq, segment);
+  if (tcb.selective_acks) {
+    if (tcb.duplicate.left != tcb.duplicate.right) segment.options.sack.push_back(tcb.duplicate);
+    if (tcb.receive_queue.has_gaps()) {
+      for (const wire::SackBlock& block : tcb.receive_queue.sack_blocks(env.blocks))
+        segment.options.sack.push_back(block);
+    }
+  }
+  tcb.duplicate = {};
+}
+
+// and the first.
+void write_syn(const Tcb& tcb, const Environment& env, Instant now, wire::Segment& segment) {
+  const bool answers = tcb.state == State::syn_received;
+  begin_segment(tcb, tcb.snd.iss, answers ? wire::Flag::syn | wire::Flag::ack : wire::Flag::syn, segment);
+  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees.
+  if (tcb.ecn) segment.flags.set(wire::Flag::ece);
+  if (tcb.ecn && !answers) segment.flags.set(wire::Flag::cwr);
+  segment.window = window_field(tcb, true);
+  segment.options.mss =
+      static_cast<std::uint16_t>(env.largest_packet(tcb) - wire::ipv4_header_size - wire::tcp_header_size);
+  if (tcb.window_scaling) segment.options.window_scale = tcb.rcv.scale;
+  segment.options.sack_permitted = tcb.selective_acks;
+  add_timestamps(tcb, segment, now);
 }
 
 /// Works out one segment, in place. Each member asks one question or makes one kind of segment; those that ask return
 /// whether they made one.
 class Output {
  public:
-  Output(Tcb& tcb, Environment& env, Instant now, Outgoing& out) : tcb_(tcb), env_(env), now_(now), out_(out) {}
+  Output(Tcb& tcb, Environment& env, Instant now, Outgoing& out)
+      : tcb_(tcb), env_(env), now_(now), mss_(tcb.mss()), out_(out) {}
 
   bool next() {
     if (tcb_.state == State::closed || tcb_.state == State::listen) return false;
@@ -123,9 +161,10 @@ class Output {
     tcb_.probe_loss = false;
     if (tcb_.flight->sent.empty()) return false;
     tcb_.probe_out = true;
-    const std::uint32_t fresh = std::min({tcb_.unsent(), usable_window(), tcb_.mss()});
+    const std::uint32_t unsent = tcb_.unsent();
+    const std::uint32_t fresh = std::min({unsent, usable_window(), mss_});
     tcb_.probe_repeats = fresh == 0;
-    const bool made = fresh > 0 ? send_new(fresh) : repeat_last();
+    const bool made = fresh > 0 ? send_new(fresh, unsent) : repeat_last();
     tcb_.flight->probe_end = tcb_.snd.nxt;
     return made;
   }
@@ -143,13 +182,13 @@ class Output {
   SeqNum cut_to_one_packet(RecordId id) {
     const SentRecord& record = env_.sent[id];
     if (record.length() <= longest_up_to(record.end) || tcb_.is_our_syn(record.seq)) return record.end;
-    const SeqNum end = record.seq + tcb_.mss();
+    const SeqNum end = record.seq + mss_;
     tcb_.flight->sent.split(env_.sent, id, end);
     return end;
   }
 
   /// What one packet that ends at `end` covers at most: FIN takes a sequence number, but none of the MSS.
-  [[nodiscard]] std::uint32_t longest_up_to(SeqNum end) const { return tcb_.mss() + (is_behind_fin(end) ? 1u : 0u); }
+  [[nodiscard]] std::uint32_t longest_up_to(SeqNum end) const { return mss_ + (is_behind_fin(end) ? 1u : 0u); }
   [[nodiscard]] bool is_behind_fin(SeqNum end) const { return tcb_.fin_sent && end == tcb_.queue_end() + 1; }
 
   [[nodiscard]] bool congestion_window_allows() const { return tcb_.in_flight() < tcb_.congestion.cwnd; }
@@ -165,21 +204,21 @@ class Output {
     if (size == 0 && !with_fin) return wait_for_window();
     if (size < unsent && !worth_sending(size)) return wait_for_window();
     tcb_.probe_window = false;
-    if (restart_after_idle()) return send_new(std::min(size, sendable(unsent)));
-    return send_new(size);
+    if (restart_after_idle()) return send_new(std::min(size, sendable(unsent)), unsent);
+    return send_new(size, unsent);
   }
 
-  /// `size` octets that were never sent, and FIN when they are the last.
-  bool send_new(std::uint32_t size) {
-    const bool with_fin = tcb_.fin_queued && !tcb_.fin_sent && size == tcb_.unsent();
+  /// The first `size` octets of those that were never sent, and FIN when they are the last.
+  bool send_new(std::uint32_t size, std::uint32_t unsent) {
+    const bool with_fin = size == unsent && tcb_.fin_queued && !tcb_.fin_sent;
+    const bool empties_queue = size > 0 && size == unsent;
     const SeqNum seq = tcb_.snd.nxt;
     const SeqNum end = seq + size + (with_fin ? 1u : 0u);
-    tcb_.fin_sent = tcb_.fin_sent || with_fin;
+    if (with_fin) tcb_.fin_sent = true;
     const bool timed = deadline_holds();
-    if (const std::uint32_t mss = tcb_.mss(); size != mss && size % mss != 0) tcb_.flight->small_end = end;
-    const bool empties_queue = size > 0 && size == tcb_.unsent();
+    if (size != mss_ && size % mss_ != 0) tcb_.flight->small_end = end;
     note_first_transmission(seq, end, empties_queue);
-    make_text(seq, end, empties_queue || size > tcb_.mss());
+    make_text(seq, end, empties_queue || size > mss_);
     note_use_of_window(false);
     mark_ecn();
     if (timed) return true;
@@ -195,8 +234,8 @@ class Output {
   /// A deadline that was worked out at this very instant, for more than one segment of new text, is that of further
   /// ones.
   [[nodiscard]] bool deadline_holds() const {
-    return tcb_.sent_at == now_ && tcb_.outstanding() > tcb_.mss() && tcb_.recovery == Recovery::open &&
-           !tcb_.probe_out && (tcb_.timer == Timer::loss_probe || tcb_.timer == Timer::retransmission);
+    return tcb_.sent_at == now_ && tcb_.outstanding() > mss_ && tcb_.recovery == Recovery::open && !tcb_.probe_out &&
+           (tcb_.timer == Timer::loss_probe || tcb_.timer == Timer::retransmission);
   }
 
   // RFC 3168 section 6.1.2 and 6.1.5: new text only, never a retransmission.
@@ -216,29 +255,27 @@ class Output {
   std::uint32_t sendable(std::uint32_t unsent) {
     const std::uint32_t flight = tcb_.in_flight();
     const std::uint32_t congestion = tcb_.congestion.cwnd > flight ? tcb_.congestion.cwnd - flight : 0;
-    const std::uint32_t wanted = std::min({unsent, usable_window(), packet_limit()});
+    const std::uint32_t offered = std::min(unsent, usable_window());
+    const std::uint32_t wanted = offered <= mss_ ? offered : std::min(offered, packet_limit());
     if (wanted > congestion) note_use_of_window(true);
     if (wanted <= congestion) return wanted;
     // Part of the congestion window is used in whole segments only: a small one would gain nothing.
-    const std::uint32_t mss = tcb_.mss();
-    return congestion >= mss ? congestion / mss * mss : 0;
+    return congestion >= mss_ ? congestion / mss_ * mss_ : 0;
   }
 
   /// The segment limit: one MSS, or as many whole ones as the device cuts by itself, but at most half of the congestion
   /// window: acknowledgments of two packets make a steadier clock than those of one. An urgent pointer it would copy.
   [[nodiscard]] std::uint32_t packet_limit() const {
-    const std::uint32_t mss = tcb_.mss();
-    if (tcb_.urgent_sent) return mss;
-    if (env_.segmentation_offload == 0) return mss;
+    if (tcb_.urgent_sent || env_.segmentation_offload == 0) return mss_;
     const std::uint32_t octets = std::min(env_.segmentation_offload, tcb_.congestion.cwnd / 2);
-    return mss * std::clamp<std::uint32_t>(octets / mss, 1, env_.segmentation_segments);
+    return mss_ * std::clamp<std::uint32_t>(octets / mss_, 1, env_.segmentation_segments);
   }
 
   // RFC 7661's concern in its simplest form: a window that is not used tells nothing about the path. What counts is the
   // most that was out in this round trip.
   void note_use_of_window(bool held_back) {
     const std::uint32_t flight = tcb_.in_flight();
-    const bool limited = held_back || flight + tcb_.mss() > tcb_.congestion.cwnd;
+    const bool limited = held_back || flight + mss_ > tcb_.congestion.cwnd;
     const bool new_round = tcb_.snd.una >= tcb_.flight->window_round;
     if (!new_round && !limited && (tcb_.cwnd_limited || flight <= tcb_.flight->round_flight)) return;
     tcb_.cwnd_limited = limited;
@@ -248,16 +285,14 @@ class Output {
 
   // RFC 9293 section 3.8.6.2.1: a full segment, or half of the largest window the peer ever had, or the override.
   [[nodiscard]] bool worth_sending(std::uint32_t size) const {
-    return size > 0 && (size >= tcb_.mss() || size >= tcb_.snd.max_wnd / 2 || tcb_.probe_window);
+    return size > 0 && (size >= mss_ || size >= tcb_.snd.max_wnd / 2 || tcb_.probe_window);
   }
 
   // RFC 9293 section 3.7.4 (SHLD-7), as its appendix A.3 softens it: the last small segment waits while another small
   // one is unacknowledged; behind full ones it goes, since nothing would be gained by keeping a peer waiting for it.
   [[nodiscard]] std::uint32_t without_small_tail(std::uint32_t size, std::uint32_t unsent) const {
-    const std::uint32_t tail = size % tcb_.mss();
-    const bool wait =
-        tail != 0 && size == unsent && !tcb_.fin_queued && !env_.options(tcb_).no_delay && small_one_is_out();
-    return wait ? size - tail : size;
+    const bool may_wait = size == unsent && small_one_is_out() && !tcb_.fin_queued && !env_.options(tcb_).no_delay;
+    return may_wait ? size - size % mss_ : size;
   }
   [[nodiscard]] bool small_one_is_out() const {
     return tcb_.outstanding() > 0 && tcb_.flight->small_end > tcb_.snd.una && tcb_.flight->small_end <= tcb_.snd.nxt;
@@ -288,25 +323,23 @@ class Output {
   }
 
   bool probe() {
-    out_.segment = make_ack(tcb_, env_, now_);
-    out_.segment.seq = tcb_.snd.una - 1;
-    mark_urgent(tcb_, out_.segment);
+    write_ack_with_sack(tcb_, env_, now_, mss_, tcb_.snd.una - 1, out_.segment);
     return finish();
   }
 
   bool acknowledgment() {
     if (tcb_.ack_owed != AckOwed::now) return false;
-    out_.segment = make_ack(tcb_, env_, now_);
+    write_ack_with_sack(tcb_, env_, now_, mss_, tcb_.snd.nxt, out_.segment);
     return finish();
   }
 
   // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one. Returns whether it was so.
   bool restart_after_idle() {
+    if (tcb_.outstanding() > 0 || !env_.parameters.restart_after_idle) return false;
     const Duration idle = now_ - tcb_.sent_at;
-    if (!env_.parameters.restart_after_idle || tcb_.outstanding() > 0) return false;
     if (idle <= tcb_.rtt.rto(env_.parameters)) return false;
     congestion_control(env_.options(tcb_).congestion).after_idle(tcb_.congestion, idle);
-    const std::uint32_t restart = initial_window(env_.parameters.initial_window, tcb_.mss());
+    const std::uint32_t restart = initial_window(env_.parameters.initial_window, mss_);
     tcb_.congestion.cwnd = std::min(tcb_.congestion.cwnd, restart);
     return true;
   }
@@ -330,13 +363,12 @@ class Output {
   bool make_text(SeqNum seq, SeqNum end, bool push) {
     const bool fin = is_behind_fin(end);
     wire::Segment& segment = out_.segment;
-    segment = make_ack(tcb_, env_, now_);
-    segment.seq = seq;
-    mark_urgent(tcb_, segment);
-    segment.options.sack = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
+    // Without SACK: reports ride on acknowledgments; here they would shrink the text.
+    write_ack(tcb_, env_, now_, mss_, seq, segment);
+    tcb_.duplicate = {};
     out_.text_offset = seq - tcb_.queue_start();
     out_.text_size = end - seq - (fin ? 1u : 0u);
-    out_.mss = tcb_.mss();
+    out_.mss = mss_;
     if (fin) segment.flags.set(wire::Flag::fin);
     if (push) segment.flags.set(wire::Flag::psh);
     tcb_.sent_at = now_;
@@ -347,7 +379,7 @@ class Output {
   // RFC 3168 section 6.1.1.1: a SYN that may have been lost for its offer of ECN goes again without one.
   bool make_syn() {
     if (tcb_.state == State::syn_sent && tcb_.retransmissions > 0) tcb_.ecn = false;
-    out_.segment = tcp::make_syn(tcb_, env_, now_);
+    write_syn(tcb_, env_, now_, out_.segment);
     return finish();
   }
 
@@ -370,6 +402,7 @@ class Output {
   Tcb& tcb_;
   Environment& env_;
   Instant now_;
+  std::uint32_t mss_;  // SND.MSS does not change meanwhile
   Outgoing& out_;
 };
 
@@ -381,45 +414,26 @@ bool wants_turn(const Tcb& tcb) {
   if (tcb.state == State::closed || tcb.state == State::listen) return false;
   if (tcb.ack_owed == AckOwed::now) return true;
   if (tcb.state == State::time_wait) return false;
-  const bool probes = tcb.probe_loss || tcb.probe_window || tcb.probe_alive;
-  return tcb.unsent() > 0 || (tcb.fin_queued && !tcb.fin_sent) || tcb.flight->sent.lost_bytes() > 0 || probes ||
-         !tcb.syn_sent();
+  return tcb.unsent() > 0 || tcb.flight->sent.lost_bytes() > 0 || (tcb.fin_queued && !tcb.fin_sent) || tcb.probe_loss ||
+         tcb.probe_window || tcb.probe_alive || !tcb.syn_sent();
 }
 
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {
-  open_window(tcb, env);
-  wire::Segment segment = base_segment(tcb, tcb.snd.nxt, wire::Flag::ack);
-  mark_urgent(tcb, segment);
-  if (tcb.echo_congestion) segment.flags.set(wire::Flag::ece);
-  segment.window = window_field(tcb, false);
-  add_timestamps(tcb, segment, now);
-  if (tcb.selective_acks) {
-    if (tcb.duplicate.left != tcb.duplicate.right) segment.options.sack.push_back(tcb.duplicate);
-    for (const wire::SackBlock& block : tcb.receive_queue.sack_blocks(env.blocks))
-      segment.options.sack.push_back(block);
-  }
-  tcb.duplicate = {};
+  wire::Segment segment;
+  write_ack_with_sack(tcb, env, now, tcb.mss(), tcb.snd.nxt, segment);
   return segment;
 }
 
 wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now) {
-  const bool answers = tcb.state == State::syn_received;
-  wire::Segment segment = base_segment(tcb, tcb.snd.iss, answers ? wire::Flag::syn | wire::Flag::ack : wire::Flag::syn);
-  // RFC 3168 section 6.1.1: ECE and CWR offer it, ECE alone agrees.
-  if (tcb.ecn) segment.flags.set(wire::Flag::ece);
-  if (tcb.ecn && !answers) segment.flags.set(wire::Flag::cwr);
-  segment.window = window_field(tcb, true);
-  segment.options.mss =
-      static_cast<std::uint16_t>(env.largest_packet(tcb) - wire::ipv4_header_size - wire::tcp_header_size);
-  if (tcb.window_scaling) segment.options.window_scale = tcb.rcv.scale;
-  segment.options.sack_permitted = tcb.selective_acks;
-  add_timestamps(tcb, segment, now);
+  wire::Segment segment;
+  write_syn(tcb, env, now, segment);
   return segment;
 }
 
 // RFC 7323 section 3.2: timestamps should stand in a RST too.
 wire::Segment make_reset(const Tcb& tcb, Instant now) {
-  wire::Segment segment = base_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack);
+  wire::Segment segment;
+  begin_segment(tcb, tcb.snd.nxt, wire::Flag::rst | wire::Flag::ack, segment);
   add_timestamps(tcb, segment, now);
   return segment;
 }
@@ -428,7 +442,7 @@ bool window_update_is_due(const Tcb& tcb, const Environment& env) {
   // A closed window, or one that can be twice as large: waiting for the next acknowledgment would hold the peer up.
   const std::uint32_t free = free_space(tcb, env);
   const std::uint32_t space = offerable_window(tcb, free);
-  return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, free) && space >= 2 * tcb.rcv.wnd;
+  return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, free, tcb.mss()) && space >= 2 * tcb.rcv.wnd;
 }
 
 std::uint32_t first_window(const Tcb& tcb, const Environment& env) {

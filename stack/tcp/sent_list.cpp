@@ -1,6 +1,7 @@
 #include "stack/tcp/sent_list.hpp"
 
 #include <cassert>
+#include <memory>
 
 namespace backstop::tcp {
 
@@ -44,7 +45,7 @@ std::size_t SentPool::required_memory(std::uint32_t count) {
 void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now, bool push) {
   const RecordId record = pool.take(empty());
   if (record == no_record) return stretch_newest(pool, end, now, push);
-  pool[record] = SentRecord{.sent_at = now, .seq = seq, .end = end, .push = push};
+  std::construct_at(&pool[record], now, seq, end, no_record, false, false, false, push);
   if (empty()) {
     head_ = record;
   } else {

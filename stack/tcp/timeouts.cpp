@@ -36,6 +36,11 @@ Instant give_up_at(const Tcb& tcb, const Environment& env) {
   return after(tcb.flight->progress_at, patience_without_progress(tcb, env));
 }
 
+/// When an RTO from `now` on has passed, or patience ends.
+Instant rto_from(const Tcb& tcb, const Environment& env, Instant now) {
+  return std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
+}
+
 // RFC 6298 (5.4) to (5.6).
 void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   if (now >= give_up_at(tcb, env)) return fail(tcb, env, Error::user_timeout);
@@ -120,7 +125,9 @@ void slow_timer_fires(Tcb& tcb, Environment& env, Instant now) {
 
 }  // namespace
 
-Instant next_deadline(const Tcb& tcb) { return std::min({tcb.flight->timer_at, tcb.delayed_ack_at, tcb.slow_at}); }
+Instant next_deadline(const Tcb& tcb) {
+  return std::min(std::min(tcb.flight->timer_at, tcb.delayed_ack_at), tcb.slow_at);
+}
 
 void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
   if (tcb.delayed_ack_at <= now) {
@@ -137,7 +144,7 @@ void handle_timeouts(Tcb& tcb, Environment& env, Instant now) {
 void arm_retransmission(Tcb& tcb, const Environment& env, Instant now) {
   if (tcb.timer == Timer::persist) tcb.backoff = 0;  // how often a closed window was probed says nothing of the path
   tcb.timer = Timer::retransmission;
-  tcb.flight->timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
+  tcb.flight->timer_at = rto_from(tcb, env, now);
 }
 
 void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
@@ -150,7 +157,7 @@ void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now) {
 
 void arm_persist(Tcb& tcb, const Environment& env, Instant now) {
   tcb.timer = Timer::persist;
-  tcb.flight->timer_at = std::min(now + backed_off_rto(tcb, env), std::max(now, give_up_at(tcb, env)));
+  tcb.flight->timer_at = rto_from(tcb, env, now);
 }
 
 void stop_timer(Tcb& tcb) {
