@@ -1,6 +1,7 @@
 #include "tun/packet_copy.hpp"
 
-#include <algorithm>
+#include <cassert>
+#include <cstring>
 #include <optional>
 
 #include "stack/wire/checksum.hpp"
@@ -16,25 +17,33 @@ std::optional<std::size_t> checksum_offset(std::uint8_t protocol) {
   return std::nullopt;
 }
 
+std::byte* append(std::byte* to, Bytes piece) {
+  std::memcpy(to, piece.data(), piece.size());
+  return to + piece.size();
+}
+
 }  // namespace
 
 void copy_packet(const OutboundPacket& packet, MutableBytes out) {
-  auto at = std::ranges::copy(packet.headers, out.begin()).out;
-  for (Bytes piece : packet.text) at = std::ranges::copy(piece, at).out;
+  assert(out.size() >= packet.size());
+  std::byte* to = append(out.data(), packet.headers);
+  for (Bytes piece : packet.text) to = append(to, piece);
 }
 
 void copy_and_finish(const OutboundPacket& packet, MutableBytes out) {
   if (!packet.offload.checksum_partial) return copy_packet(packet, out);
-  constexpr std::size_t checksum_at = wire::ipv4_header_size + 16;
-  std::ranges::copy(packet.headers, out.begin());
-  // The field holds the sum of the pseudo-header, and so takes part as it is.
+  assert(out.size() >= packet.size());
+  std::byte* to = append(out.data(), packet.headers.first<wire::ipv4_header_size>());
+  // The checksum's field holds the sum of the pseudo-header, and so takes part as it is.
+  const Bytes header = packet.headers.subspan(wire::ipv4_header_size);
   wire::Checksum checksum;
-  checksum.add(packet.headers.subspan(wire::ipv4_header_size));
-  std::byte* to = out.data() + packet.headers.size();
+  checksum.add_copying(header, to);
+  to += header.size();
   for (Bytes piece : packet.text) {
     checksum.add_copying(piece, to);
     to += piece.size();
   }
+  constexpr std::size_t checksum_at = wire::ipv4_header_size + 16;
   wire::store16(out, checksum_at, checksum.finish());
 }
 
