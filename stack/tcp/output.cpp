@@ -122,6 +122,24 @@ class Output {
   Output(Tcb& tcb, Environment& env, Instant now, Outgoing& out)
       : tcb_(tcb), env_(env), now_(now), mss_(tcb.mss()), out_(out) {}
 
+  /// Requests and their answers: all that was written fits into one segment, nothing is in flight, and nothing else is
+  /// to be said or done. False when it is not so.
+  bool lone_text() {
+    const std::uint32_t size = tcb_.flight->send_queue.size();
+    if (size == 0 || !is_quiet()) return false;
+    if (size > mss_ || size > tcb_.snd.wnd || size > tcb_.congestion.cwnd || has_been_idle()) return false;
+    const SeqNum seq = tcb_.snd.nxt;
+    tcb_.snd.nxt = seq + size;
+    tcb_.flight->sent.append(env_.sent, seq, tcb_.snd.nxt, now_, true);
+    tcb_.flight->progress_at = now_;
+    if (size < mss_) tcb_.flight->small_end = tcb_.snd.nxt;
+    note_use_of_window(false);
+    arm_for_new_text();
+    write_ack(tcb_, env_, now_, mss_, seq, out_.segment);
+    out_.segment.flags.set(wire::Flag::psh);
+    return finish_text(0, size);
+  }
+
   bool next() {
     if (tcb_.state == State::closed || tcb_.state == State::listen) return false;
     const bool speaks = tcb_.state != State::time_wait;
@@ -131,6 +149,12 @@ class Output {
   }
 
  private:
+  [[nodiscard]] bool is_quiet() const {
+    return tcb_.state == State::established && tcb_.outstanding() == 0 && tcb_.recovery == Recovery::open &&
+           !tcb_.fin_queued && !tcb_.urgent_sent && !tcb_.ecn && !tcb_.probe_loss && !tcb_.probe_window &&
+           !tcb_.probe_alive;
+  }
+
   [[nodiscard]] bool in_handshake() const { return tcb_.state == State::syn_sent || tcb_.state == State::syn_received; }
 
   bool handshake() {
@@ -221,14 +245,17 @@ class Output {
     make_text(seq, end, empties_queue || size > mss_);
     note_use_of_window(false);
     mark_ecn();
-    if (timed) return true;
-    // RFC 6298 (5.1): new text starts a timer that is off, and puts off none; a loss probe counts from the latest text.
+    if (!timed) arm_for_new_text();
+    return true;
+  }
+
+  // RFC 6298 (5.1): new text starts a timer that is off, and puts off none; a loss probe counts from the latest text.
+  void arm_for_new_text() {
     if (tcb_.selective_acks && tcb_.timer != Timer::reordering) {
       arm_loss_timer(tcb_, env_, now_);
     } else {
       ensure_timer();
     }
-    return true;
   }
 
   /// A deadline that was worked out at this very instant, for more than one segment of new text, is that of further
@@ -333,12 +360,14 @@ class Output {
     return finish();
   }
 
+  [[nodiscard]] bool has_been_idle() const {
+    return env_.parameters.restart_after_idle && now_ - tcb_.sent_at > tcb_.rtt.rto(env_.parameters);
+  }
+
   // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one. Returns whether it was so.
   bool restart_after_idle() {
-    if (tcb_.outstanding() > 0 || !env_.parameters.restart_after_idle) return false;
-    const Duration idle = now_ - tcb_.sent_at;
-    if (idle <= tcb_.rtt.rto(env_.parameters)) return false;
-    congestion_control(env_.options(tcb_).congestion).after_idle(tcb_.congestion, idle);
+    if (tcb_.outstanding() > 0 || !has_been_idle()) return false;
+    congestion_control(env_.options(tcb_).congestion).after_idle(tcb_.congestion, now_ - tcb_.sent_at);
     const std::uint32_t restart = initial_window(env_.parameters.initial_window, mss_);
     tcb_.congestion.cwnd = std::min(tcb_.congestion.cwnd, restart);
     return true;
@@ -362,15 +391,17 @@ class Output {
 
   bool make_text(SeqNum seq, SeqNum end, bool push) {
     const bool fin = is_behind_fin(end);
-    wire::Segment& segment = out_.segment;
-    // Without SACK: reports ride on acknowledgments; here they would shrink the text.
-    write_ack(tcb_, env_, now_, mss_, seq, segment);
-    tcb_.duplicate = {};
-    out_.text_offset = seq - tcb_.queue_start();
-    out_.text_size = end - seq - (fin ? 1u : 0u);
+    write_ack(tcb_, env_, now_, mss_, seq, out_.segment);
+    if (fin) out_.segment.flags.set(wire::Flag::fin);
+    if (push) out_.segment.flags.set(wire::Flag::psh);
+    return finish_text(seq - tcb_.queue_start(), end - seq - (fin ? 1u : 0u));
+  }
+
+  bool finish_text(std::uint32_t offset, std::uint32_t size) {
+    out_.text_offset = offset;
+    out_.text_size = size;
     out_.mss = mss_;
-    if (fin) segment.flags.set(wire::Flag::fin);
-    if (push) segment.flags.set(wire::Flag::psh);
+    tcb_.duplicate = {};  // Why: reports ride on acknowledgments; here they would shrink the text.
     tcb_.sent_at = now_;
     env_.counters.bytes_sent += out_.text_size;
     return finish();
@@ -408,7 +439,14 @@ class Output {
 
 }  // namespace
 
-bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out) { return Output{tcb, env, now, out}.next(); }
+bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out) {
+  Output output{tcb, env, now, out};
+  return output.lone_text() || output.next();
+}
+
+bool output_by_steps(Tcb& tcb, Environment& env, Instant now, Outgoing& out) {
+  return Output{tcb, env, now, out}.next();
+}
 
 bool wants_turn(const Tcb& tcb) {
   if (tcb.state == State::closed || tcb.state == State::listen) return false;

@@ -21,6 +21,9 @@ struct Outgoing {
 /// FIN, probes, acknowledgment. It counts as sent then. False when nothing may be sent now.
 bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out);
 
+/// The same without the short cut for lone text: what that is tested against.
+bool output_by_steps(Tcb& tcb, Environment& env, Instant now, Outgoing& out);
+
 /// False when output() would certainly do nothing.
 bool wants_turn(const Tcb& tcb);
 
