@@ -73,7 +73,7 @@ void FallbackManager::hand_over(std::uint32_t index) {
 }
 
 void FallbackManager::leave_pending(std::uint32_t index) {
-  pending_.erase(places_[index].syn.tuple, index);
+  pending_.erase(pending_.hash(places_[index].syn.tuple), index);
   deadlines_.cancel(index);
   --log_.gauges.pending;
 }

@@ -169,7 +169,7 @@ bool FallbackManager::repeat(const SynInfo& syn, std::uint32_t& attempts) {
 
 // --- To be seen.
 
-std::uint32_t FallbackManager::find_pending(const FourTuple& tuple) const {
+std::uint32_t FallbackManager::find_pending(const FourTuple& tuple) {
   if (pending_.size() == 0) return none;
   return pending_.find(tuple, [this](std::uint32_t index) -> const FourTuple& { return places_[index].syn.tuple; });
 }

@@ -215,7 +215,7 @@ class FallbackManager : private Executor::Observer {
   static detail::Claim claim_of(const Consultation& consultation);
   std::expected<std::uint32_t, OverLimit> claim(const Consultation& consultation);
   void shed(std::uint32_t index);
-  [[nodiscard]] std::uint32_t find_pending(const FourTuple& tuple) const;
+  [[nodiscard]] std::uint32_t find_pending(const FourTuple& tuple);
   void take_answers();
   void carry_out(std::uint32_t index, FallbackDecision decision);
   void hand_over_orphans();

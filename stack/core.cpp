@@ -6,7 +6,6 @@
 #include <new>
 #include <stdexcept>
 
-#include "stack/tcp/isn.hpp"
 #include "stack/tcp/lifecycle.hpp"
 #include "stack/tcp/output.hpp"
 #include "stack/tcp/segment_arrives.hpp"
@@ -42,6 +41,7 @@ std::size_t most_pieces(const Config& config) { return wire::max_datagram_size /
 
 Core::Core(const Config& config, std::pmr::memory_resource& memory)
     : config_(checked(config)),
+      secret_(config.secret),
       memory_(memory),
       blocks_(config.blocks, config.block_size, memory),
       sent_(sent_records(config), config.max_connections, memory),
@@ -101,38 +101,34 @@ std::size_t Core::required_memory(const Config& config) {
 // --- Slots.
 
 // Slots are taken first come, first served and given back last in, first out, so memory of a table that was never full
-// stays untouched. A slot's generation survives: it is what makes old handles stale.
+// stays untouched. Of its former life a slot keeps its generation, which is what makes old handles stale, and its
+// places in queues, which it must not enter twice.
 std::uint32_t Core::allocate_slot() {
   std::uint32_t index = free_slots_;
-  Slot former;
   if (index != none) {
-    former = slots_[index];
-    free_slots_ = former.next_acceptable;
+    free_slots_ = slots_[index].next_acceptable;
   } else if (touched_slots_ < config_.max_connections) {
     index = touched_slots_++;
+    std::construct_at(&slots_[index]);
   } else {
     return none;
   }
-  Slot* slot = new (&slots_[index]) Slot{};
-  slot->generation = former.generation + 1 == 0 ? 1 : former.generation + 1;
-  slot->in_use = true;
-  // It may still stand in a queue from its former life; it must not be entered twice.
-  slot->is_ready = former.is_ready;
-  slot->has_event = former.has_event;
-  slot->is_starved = former.is_starved;
-  slot->next_ready = former.next_ready;
-  slot->next_event = former.next_event;
-  slot->next_starved = former.next_starved;
+  Slot& slot = slots_[index];
+  slot.tcb = tcp::Tcb{};
+  slot.listener = none;
+  slot.in_use = true;
+  slot.acceptable = false;
   ++connections_;
   return index;
 }
 
 void Core::free_slot(std::uint32_t index) {
   Slot& slot = slots_[index];
-  assert(slot.in_use && slot.tcb.state == State::closed && !slot.in_table);
+  assert(slot.in_use && slot.tcb.state == State::closed && !slot.in_table && !slot.is_half_open);
   slot.tcb.receive_queue.clear(blocks_);
   option_sets_.release(slot.tcb.options);
   slot.in_use = false;
+  if (++slot.generation == 0) slot.generation = 1;
   slot.tcb.news = {};
   slot.next_acceptable = free_slots_;
   free_slots_ = index;
@@ -150,10 +146,11 @@ std::uint32_t Core::find_slot(const FourTuple& tuple) {
 std::uint32_t Core::open_slot(const FourTuple& tuple, tcp::OptionSetId options) {
   const std::uint32_t index = allocate_slot();
   if (index == none) return none;
-  table_.insert(tuple, index);
-  slots_[index].in_table = true;
-  slots_[index].tcb.attached = true;
-  slots_[index].tcb.options = option_sets_.share(options);
+  Slot& slot = slots_[index];
+  slot.tag = table_.insert(tuple, index);
+  slot.in_table = true;
+  slot.tcb.attached = true;
+  slot.tcb.options = option_sets_.share(options);
   return index;
 }
 
@@ -167,18 +164,16 @@ std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, tcp::Opt
   ++statistics_.passive_opens;
   slots_[index].is_half_open = true;
   ++half_open_;
-  tcp::open_passively(slots_[index].tcb, tuple, choose_isn(tuple, numbers, now),
-                      choose_timestamp_offset(tuple, numbers, now), syn, environment_, now);
+  const tcp::FirstNumbers first = choose_numbers(tuple, numbers, now);
+  tcp::open_passively(slots_[index].tcb, tuple, first.isn, first.timestamp_offset, syn, environment_, now);
   return index;
 }
 
-SeqNum Core::choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const {
-  return numbers.isn ? *numbers.isn : tcp::initial_sequence_number(config_.secret, tuple, now);
-}
-
-std::uint32_t Core::choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers, Instant now) const {
-  return numbers.timestamp ? *numbers.timestamp - tcp::timestamp_clock(now)
-                           : tcp::timestamp_offset(config_.secret, tuple);
+tcp::FirstNumbers Core::choose_numbers(const FourTuple& tuple, InitialNumbers wanted, Instant now) const {
+  tcp::FirstNumbers numbers = tcp::first_numbers(secret_, tuple, now);
+  if (wanted.isn) numbers.isn = *wanted.isn;
+  if (wanted.timestamp) numbers.timestamp_offset = *wanted.timestamp - tcp::timestamp_clock(now);
+  return numbers;
 }
 
 // --- What follows every event of a connection.
@@ -204,7 +199,7 @@ void Core::retire(std::uint32_t index) {
   Slot& slot = slots_[index];
   wheel_.cancel(index);
   if (slot.in_table) {
-    table_.erase(slot.tcb.tuple, index);
+    table_.erase(slot.tag, index);
     slot.in_table = false;
   }
   const bool half_open_child = slot.listener != none && !slot.acceptable;

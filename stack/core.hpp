@@ -16,6 +16,7 @@
 #include "stack/reassembly.hpp"
 #include "stack/ring.hpp"
 #include "stack/stack.hpp"
+#include "stack/tcp/isn.hpp"
 #include "stack/tcp/tcb.hpp"
 #include "stack/timer_wheel.hpp"
 #include "stack/wire/plain_segment.hpp"
@@ -43,7 +44,7 @@ class Core {
 
   // Opening.
   std::expected<HandleId, Error> listen(Endpoint local, ListenOptions options);
-  std::expected<HandleId, Error> connect(Endpoint remote, Instant now, ConnectOptions options);
+  std::expected<HandleId, Error> connect(Endpoint remote, Instant now, const ConnectOptions& options);
   std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now, InitialNumbers numbers);
   void refuse(const SynInfo& syn);
   void unreachable(const SynInfo& syn, wire::UnreachableCode code);
@@ -83,19 +84,20 @@ class Core {
 
   struct Slot {
     tcp::Tcb tcb;
-    std::uint32_t generation = 0;
+    std::uint32_t generation = 1;   // of the connection in it, or of the next one
+    std::uint32_t tag = 0;          // in the flow table
     std::uint32_t listener = none;  // whose child it is, until accepted
     std::uint32_t next_ready = none;
     std::uint32_t next_event = none;
     std::uint32_t next_starved = none;
     std::uint32_t next_acceptable = none;  // or the next free slot
-    bool in_use = false;
-    bool in_table = false;
-    bool is_ready = false;
-    bool has_event = false;
-    bool is_starved = false;
-    bool is_half_open = false;  // opened by a peer, in its handshake
-    bool acceptable = false;    // in its listener's queue
+    bool in_use : 1 = false;
+    bool in_table : 1 = false;
+    bool is_ready : 1 = false;
+    bool has_event : 1 = false;
+    bool is_starved : 1 = false;
+    bool is_half_open : 1 = false;  // opened by a peer, in its handshake
+    bool acceptable : 1 = false;    // in its listener's queue
   };
   static_assert(sizeof(Slot) <= 320);  // what an idle connection costs, with its places in two tables
 
@@ -213,9 +215,7 @@ class Core {
   std::uint32_t open_slot(const FourTuple& tuple, tcp::OptionSetId options);
   std::optional<std::uint32_t> open_passive(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
                                             Instant now, InitialNumbers numbers = {});
-  [[nodiscard]] SeqNum choose_isn(const FourTuple& tuple, InitialNumbers numbers, Instant now) const;
-  [[nodiscard]] std::uint32_t choose_timestamp_offset(const FourTuple& tuple, InitialNumbers numbers,
-                                                      Instant now) const;
+  [[nodiscard]] tcp::FirstNumbers choose_numbers(const FourTuple& tuple, InitialNumbers wanted, Instant now) const;
   [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple);
   [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
   void settle_slot(std::uint32_t index);
@@ -248,6 +248,7 @@ class Core {
   void abort_child(std::uint32_t index);
 
   Config config_;
+  tcp::SipKey secret_;
   std::pmr::memory_resource& memory_;
   Statistics statistics_;
   Instant now_{};  // the latest that a driver told: for calls that bring no time

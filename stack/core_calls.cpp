@@ -4,7 +4,6 @@
 #include <cassert>
 
 #include "stack/core.hpp"
-#include "stack/tcp/isn.hpp"
 #include "stack/tcp/reset.hpp"
 #include "stack/tcp/segment_arrives.hpp"
 #include "stack/tcp/timeouts.hpp"
@@ -54,7 +53,7 @@ wire::Segment ack_of(const SynInfo& info) {
 
 // --- Opening.
 
-std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, ConnectOptions options) {
+std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, const ConnectOptions& options) {
   now_ = now;
   // Ourselves we cannot reach: nothing of the stack's own comes back in.
   const bool nobody = !can_be_connected_to(remote) || is_broadcast(remote.address) || remote.address == config_.address;
@@ -66,14 +65,14 @@ std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, Conne
   const FourTuple tuple{local, remote};
   if (local.port == 0) return std::unexpected(Error::insufficient_resources);
   if (find_slot(tuple) != none) return std::unexpected(Error::connection_already_exists);
-  const auto set = option_sets_.acquire(options.options.value_or(config_.tcp));
+  const auto set = options.options ? option_sets_.acquire(*options.options) : option_sets_.share(tcp::default_options);
   if (!set) return std::unexpected(Error::insufficient_resources);
   const std::uint32_t index = open_slot(tuple, *set);
   option_sets_.release(*set);
   if (index == none) return std::unexpected(Error::insufficient_resources);
   ++statistics_.active_opens;
-  tcp::open_actively(slots_[index].tcb, tuple, choose_isn(tuple, options.numbers, now),
-                     choose_timestamp_offset(tuple, options.numbers, now), environment_, now);
+  const tcp::FirstNumbers first = choose_numbers(tuple, options.numbers, now);
+  tcp::open_actively(slots_[index].tcb, tuple, first.isn, first.timestamp_offset, environment_, now);
   settle_slot(index);
   return handle_of(index);
 }
@@ -228,7 +227,7 @@ Endpoint Core::listener_endpoint(HandleId id) const {
 tcp::Tcb* Core::find(HandleId id) {
   if (id.is_listener || id.slot >= touched_slots_) return nullptr;
   Slot& slot = slots_[id.slot];
-  return slot.in_use && slot.generation == id.generation ? &slot.tcb : nullptr;
+  return slot.generation == id.generation ? &slot.tcb : nullptr;
 }
 
 std::expected<void, Error> Core::set_options(HandleId id, const ConnectionOptions& options) {

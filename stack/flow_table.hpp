@@ -42,8 +42,8 @@ class FlowTable {
 
   /// The slot that `tuple` was inserted with, or no_slot. `tuple_of(slot)` tells the tuple of a slot in the table.
   template <class TupleOf>
-  [[nodiscard]] std::uint32_t find(const FourTuple& tuple, TupleOf&& tuple_of) const {
-    const std::uint32_t tag = hash(tuple);
+  [[nodiscard]] std::uint32_t find(const FourTuple& tuple, TupleOf&& tuple_of) {
+    const std::uint32_t tag = tag_of(tuple);
     for (std::size_t at = tag & mask_; !entries_[at].empty(); at = (at + 1) & mask_) {
       const Entry entry = entries_[at];
       if (entry.tag == tag && tuple_of(entry.slot()) == tuple) return entry.slot();
@@ -51,10 +51,10 @@ class FlowTable {
     return no_slot;
   }
 
-  /// The tuple must not be in the table, and there must be room.
-  void insert(const FourTuple& tuple, std::uint32_t slot);
-  /// Takes out what was inserted as exactly this pair; false when it is not there.
-  bool erase(const FourTuple& tuple, std::uint32_t slot);
+  /// The tuple must not be in the table, and there must be room. Returns the tag that erase() asks for.
+  std::uint32_t insert(const FourTuple& tuple, std::uint32_t slot);
+  /// Takes out what was inserted for this slot, with this tag; false when it is not there.
+  bool erase(std::uint32_t tag, std::uint32_t slot);
 
   [[nodiscard]] std::uint32_t size() const { return size_; }
 
@@ -68,6 +68,14 @@ class FlowTable {
     [[nodiscard]] std::uint32_t slot() const { return slot_plus_one - 1; }
   };
 
+  // Why the last is kept: what is not found is mostly inserted next, and the hash is the greater part of both.
+  std::uint32_t tag_of(const FourTuple& tuple) {
+    if (tuple != hashed_last_) {
+      hashed_last_ = tuple;
+      last_tag_ = hash(tuple);
+    }
+    return last_tag_;
+  }
   void close_gap(std::size_t gap);
 
   tcp::SipKey key_;
@@ -76,6 +84,8 @@ class FlowTable {
   std::uint32_t size_ = 0;
   std::pmr::memory_resource* memory_;
   Entry* entries_;
+  FourTuple hashed_last_;
+  std::uint32_t last_tag_;
 };
 
 }  // namespace backstop

@@ -19,7 +19,7 @@ void Core::send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const w
   tcb.options = options;
   const ConnectionOptions& ours = environment_.options(tcb);
   const SeqNum isn = tcp::cookie_isn(config_.secret, tuple, ours.receive_buffer, kept, now);
-  tcp::open_passively(tcb, tuple, isn, choose_timestamp_offset(tuple, {}, now), kept, environment_, now);
+  tcp::open_passively(tcb, tuple, isn, choose_numbers(tuple, {}, now).timestamp_offset, kept, environment_, now);
   tcb.rcv.wnd = tcp::cookie_window(ours.receive_buffer);
   wire::Segment syn_ack = tcp::make_syn(tcb, environment_, now);
   if (syn_ack.options.timestamps) {

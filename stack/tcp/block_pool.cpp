@@ -1,5 +1,6 @@
 #include "stack/tcp/block_pool.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 
@@ -8,11 +9,14 @@ namespace {
 
 constexpr std::size_t data_alignment = 64;
 
+std::uint32_t share_of(std::uint32_t count) { return count > 1 ? count - std::max(count / 8, 1u) : count; }
+
 }  // namespace
 
 BlockPool::BlockPool(std::uint32_t count, std::uint32_t block_size, std::pmr::memory_resource& memory)
     : memory_(memory),
       count_(count),
+      share_(share_of(count)),
       block_size_(block_size),
       block_bits_(static_cast<std::uint32_t>(std::countr_zero(block_size))),
       data_(static_cast<std::byte*>(memory.allocate(std::size_t{count} * block_size, data_alignment))),
@@ -24,7 +28,7 @@ BlockPool::~BlockPool() {
 }
 
 BlockId BlockPool::take_for_arrival() {
-  if (arrivals_ == share()) return no_block;
+  if (arrivals_ == share_) return no_block;
   const BlockId block = take_any();
   if (block != no_block) ++arrivals_;
   return block;

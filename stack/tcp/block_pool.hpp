@@ -26,7 +26,7 @@ class BlockPool {
   // stacks whose blocks were all full of text to send could not take each other's, and would wait for ever.
 
   /// A block with no successor, or no_block when text that leaves has its share.
-  BlockId take() { return in_use_ - arrivals_ < share() ? take_any() : no_block; }
+  BlockId take() { return in_use_ - arrivals_ < share_ ? take_any() : no_block; }
   /// The same for text that arrives; give_back_arrival() returns it.
   BlockId take_for_arrival();
   /// Whether `size` octets in order certainly find blocks, one of them begun and one of them not ended.
@@ -34,7 +34,7 @@ class BlockPool {
     return available_for_arrival() > (size >> block_bits_) + 1;
   }
   /// Few blocks are left: a connection that holds text to send already waits, so that each can hold some.
-  [[nodiscard]] bool is_scarce() const { return available() <= 2 * reserve(); }
+  [[nodiscard]] bool is_scarce() const { return available() <= 2 * (count_ - share_); }
   void give_back(BlockId block);
   void give_back_arrival(BlockId block);
 
@@ -52,13 +52,11 @@ class BlockPool {
   [[nodiscard]] std::uint32_t whole_blocks(std::uint32_t octets) const { return octets >> block_bits_; }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint32_t available() const { return count_ - in_use_; }
-  [[nodiscard]] std::uint32_t available_for_arrival() const { return std::min(available(), share() - arrivals_); }
+  [[nodiscard]] std::uint32_t available_for_arrival() const { return std::min(available(), share_ - arrivals_); }
 
   static std::size_t required_memory(std::uint32_t count, std::uint32_t block_size);
 
  private:
-  [[nodiscard]] std::uint32_t reserve() const { return count_ > 1 ? std::max(count_ / 8, 1u) : 0; }
-  [[nodiscard]] std::uint32_t share() const { return count_ - reserve(); }
   BlockId take_any();
 
   struct Link {
@@ -68,6 +66,7 @@ class BlockPool {
 
   std::pmr::memory_resource& memory_;
   std::uint32_t count_;
+  std::uint32_t share_;  // most blocks that text that leaves, or that arrives, may have
   std::uint32_t block_size_;
   std::uint32_t block_bits_;  // the logarithm of the size
   std::byte* data_;

@@ -299,7 +299,7 @@ class Planner {
       std::swap(tuple.local, tuple.remote);
       host = visit.target;
     }
-    const SeqNum isn = tcp::initial_sequence_number(plan_.hosts[host].config.secret, tuple, any);
+    const SeqNum isn = tcp::first_numbers(tcp::SipKey{plan_.hosts[host].config.secret}, tuple, any).isn;
     const SeqNum wanted{0u - draw_.about(1, largest_text_)};
     return any + (wanted - isn) * Duration{4us};
   }

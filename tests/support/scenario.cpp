@@ -34,7 +34,7 @@ Config configuration(const Scenario::Change& change) {
 // The ISN grows by one each tick, so the time decides what it is.
 Instant start_for(std::uint32_t isn, const Config& config) {
   const FourTuple tuple{Scenario::default_local, Scenario::default_remote};
-  return Instant{} + isn_tick * (SeqNum{isn} - tcp::initial_sequence_number(config.secret, tuple, Instant{}));
+  return Instant{} + isn_tick * (SeqNum{isn} - tcp::first_numbers(tcp::SipKey{config.secret}, tuple, Instant{}).isn);
 }
 
 IsnPair each_isn_pair() {
