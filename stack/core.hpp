@@ -55,6 +55,8 @@ class Core {
   tcp::Environment& environment() { return environment_; }
   /// After any call on a connection: deadlines, events, its turn to send, and its end.
   void settle(HandleId id) { settle_slot(id.slot); }
+  /// After text was written: it takes its turn, and nothing else has changed.
+  void text_was_written(HandleId id);
   /// A write found no room. Its own acknowledgments may never make any, when it is the pool that has run low.
   void wait_for_room(HandleId id);
   void end_reading(HandleId id);

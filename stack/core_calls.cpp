@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "stack/core.hpp"
+#include "stack/tcp/output.hpp"
 #include "stack/tcp/reset.hpp"
 #include "stack/tcp/segment_arrives.hpp"
 #include "stack/tcp/timeouts.hpp"
@@ -240,10 +241,15 @@ std::expected<void, Error> Core::set_options(HandleId id, const ConnectionOption
   return {};
 }
 
+void Core::text_was_written(HandleId id) {
+  assert(tcp::wants_turn(slots_[id.slot].tcb));
+  push_ready(id.slot);
+}
+
 void Core::end_reading(HandleId id) {
-  tcp::Tcb& tcb = *find(id);
+  tcp::Tcb& tcb = slots_[id.slot].tcb;
   tcp::end_reading(tcb, environment_, now_);
-  if (tcb.ack_owed == tcp::AckOwed::now) settle(id);
+  if (tcb.ack_owed == tcp::AckOwed::now) push_ready(id.slot);
 }
 
 void Core::abort(HandleId id) {

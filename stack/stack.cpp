@@ -1,7 +1,5 @@
 #include "stack/stack.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "stack/core.hpp"
@@ -101,83 +99,69 @@ void Stream::reset() {
   if (Stack* stack = std::exchange(stack_, nullptr)) stack->core_->release(id_);
 }
 
+tcp::Tcb* Stream::connection() const { return stack_ != nullptr ? stack_->core_->find(id_) : nullptr; }
+
 std::expected<Bytes, Error> Stream::peek() {
-  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  const tcp::Tcb* tcb = connection();
   if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
   return tcp::peek(*tcb, stack_->core_->environment());
 }
 
 void Stream::consume(std::size_t size) {
-  if (stack_ == nullptr || size == 0) return;
+  tcp::Tcb* tcb = connection();
+  if (tcb == nullptr || size == 0) return;
   Core& core = *stack_->core_;
-  tcp::Tcb* tcb = core.find(id_);
-  if (tcb == nullptr) return;
   tcp::consume(*tcb, static_cast<std::uint32_t>(size), core.environment());
   core.end_reading(id_);
 }
 
 std::expected<std::size_t, Error> Stream::read(MutableBytes buffer) {
   if (buffer.empty()) return 0;
-  const auto first = peek();
-  if (!first) return std::unexpected(first.error());
+  tcp::Tcb* tcb = connection();
+  if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
   Core& core = *stack_->core_;
-  tcp::Tcb& tcb = *core.find(id_);
-  std::size_t total = 0;
-  while (total < buffer.size()) {
-    const auto piece = tcp::peek(tcb, core.environment());
-    if (!piece || piece->empty()) break;
-    const std::size_t part = std::min(piece->size(), buffer.size() - total);
-    std::memcpy(buffer.data() + total, piece->data(), part);
-    tcp::consume(tcb, static_cast<std::uint32_t>(part), core.environment());
-    total += part;
-  }
-  if (total > 0) core.end_reading(id_);
-  return total;
+  const auto taken = tcp::read(*tcb, buffer, core.environment());
+  if (taken && *taken > 0) core.end_reading(id_);
+  return taken;
 }
 
 std::expected<MutableBytes, Error> Stream::write_space() {
-  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  tcp::Tcb* tcb = connection();
   if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
-  const auto room = tcp::write_space(*tcb, stack_->core_->environment());
-  if (!room && room.error() == Error::would_block) stack_->core_->wait_for_room(id_);
+  Core& core = *stack_->core_;
+  const auto room = tcp::write_space(*tcb, core.environment());
+  if (!room && room.error() == Error::would_block) core.wait_for_room(id_);
   return room;
 }
 
 void Stream::commit(std::size_t size) {
-  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  tcp::Tcb* tcb = connection();
   if (tcb == nullptr || size == 0) return;
-  tcp::commit(*tcb, static_cast<std::uint32_t>(size));
-  stack_->core_->settle(id_);
+  if (tcp::commit(*tcb, static_cast<std::uint32_t>(size))) stack_->core_->text_was_written(id_);
 }
 
 std::expected<std::size_t, Error> Stream::write(Bytes text) {
   if (text.empty()) return 0;
-  const auto first = write_space();
-  if (!first) return std::unexpected(first.error());
+  tcp::Tcb* tcb = connection();
+  if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
   Core& core = *stack_->core_;
-  tcp::Tcb& tcb = *core.find(id_);
-  std::size_t total = 0;
-  for (auto room = first; room; room = write_space()) {
-    const std::size_t part = std::min(room->size(), text.size() - total);
-    std::memcpy(room->data(), text.data() + total, part);
-    tcp::commit(tcb, static_cast<std::uint32_t>(part));
-    total += part;
-    if (total == text.size()) break;
-  }
-  core.settle(id_);
-  return total;
+  const auto taken = tcp::write(*tcb, text, core.environment());
+  const bool finds_no_room = taken ? *taken < text.size() : taken.error() == Error::would_block;
+  if (finds_no_room) core.wait_for_room(id_);
+  if (taken) core.text_was_written(id_);
+  return taken;
 }
 
 std::expected<std::size_t, Error> Stream::write_urgent(Bytes text) {
   const auto taken = write(text);
   if (!taken || *taken == 0) return taken;
-  tcp::mark_urgent(*stack_->core_->find(id_));
+  tcp::mark_urgent(*connection());
   stack_->core_->settle(id_);
   return taken;
 }
 
 std::expected<void, Error> Stream::close() {
-  tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  tcp::Tcb* tcb = connection();
   if (tcb == nullptr) return std::unexpected(Error::connection_does_not_exist);
   const auto result = tcp::close(*tcb, stack_->core_->environment());
   stack_->core_->settle(id_);
@@ -189,7 +173,7 @@ void Stream::abort() {
 }
 
 ConnectionOptions Stream::options() const {
-  const tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  const tcp::Tcb* tcb = connection();
   return tcb != nullptr ? stack_->core_->environment().options(*tcb) : ConnectionOptions{};
 }
 
@@ -209,7 +193,7 @@ Endpoint Stream::local() const { return info().tuple.local; }
 Endpoint Stream::remote() const { return info().tuple.remote; }
 
 ConnectionInfo Stream::info() const {
-  const tcp::Tcb* tcb = stack_ != nullptr ? stack_->core_->find(id_) : nullptr;
+  const tcp::Tcb* tcb = connection();
   return tcb != nullptr ? tcp::info(*tcb, stack_->core_->environment()) : ConnectionInfo{};
 }
 

@@ -18,6 +18,10 @@ namespace backstop {
 
 class Stack;
 
+namespace tcp {
+struct Tcb;
+}
+
 /// One end of a connection (RFC 9293 section 3.9.1). Destroying it is CLOSE, or ABORT when text was left unread
 /// (RFC 2525 section 2.17).
 class Stream {
@@ -71,6 +75,7 @@ class Stream {
   friend class Stack;
   friend class Listener;
   Stream(Stack& stack, HandleId id) : stack_(&stack), id_(id) {}
+  [[nodiscard]] tcp::Tcb* connection() const;
 
   Stack* stack_ = nullptr;
   HandleId id_;

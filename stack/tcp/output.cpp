@@ -478,6 +478,7 @@ wire::Segment make_reset(const Tcb& tcb, Instant now) {
 
 bool window_update_is_due(const Tcb& tcb, const Environment& env) {
   // A closed window, or one that can be twice as large: waiting for the next acknowledgment would hold the peer up.
+  if (tcb.rcv.limit < 2 * tcb.rcv.wnd) return false;  // it never can: mostly so, and known without asking the pool
   const std::uint32_t free = free_space(tcb, env);
   const std::uint32_t space = offerable_window(tcb, free);
   return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, free, tcb.mss()) && space >= 2 * tcb.rcv.wnd;

@@ -140,6 +140,18 @@ void ReceiveQueue::consume(BlockPool& pool, std::uint32_t size) {
   give_back_before(pool, read_);
 }
 
+std::size_t ReceiveQueue::read(BlockPool& pool, MutableBytes buffer) {
+  std::size_t taken = 0;
+  while (taken < buffer.size() && readable() > 0) {
+    const Bytes piece = peek(pool);
+    const std::size_t part = std::min(piece.size(), buffer.size() - taken);
+    std::memcpy(buffer.data() + taken, piece.data(), part);
+    consume(pool, static_cast<std::uint32_t>(part));
+    taken += part;
+  }
+  return taken;
+}
+
 // Gives back every block that ends at or before `seq`, and the last one too when nothing else is expected in it.
 void ReceiveQueue::give_back_before(BlockPool& pool, SeqNum seq) {
   const bool nothing_left = readable() == 0 && !has_gaps();

@@ -45,6 +45,8 @@ class ReceiveQueue {
   [[nodiscard]] Bytes peek(const BlockPool& pool) const;
   /// Takes octets off the front; blocks that are read through go back to the pool.
   void consume(BlockPool& pool, std::uint32_t size);
+  /// Moves readable octets to `buffer`, as many as it holds, and returns how many.
+  std::size_t read(BlockPool& pool, MutableBytes buffer);
   /// Throws away what is out of order: it was never acknowledged, so the peer still has it.
   void drop_out_of_order(BlockPool& pool);
   void clear(BlockPool& pool);

@@ -14,6 +14,22 @@ namespace {
 
 Error ended_with(const Tcb& tcb) { return tcb.error.value_or(Error::connection_closing); }
 
+// Octets that the send buffer has room for. The pool may have less.
+std::expected<std::uint32_t, Error> begin_writing(Tcb& tcb, Environment& env) {
+  if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
+  if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
+  begin_flight(tcb, env);
+  const std::uint32_t limit = env.options(tcb).send_buffer;
+  const std::uint32_t held = tcb.flight->send_queue.size();
+  return held < limit ? limit - held : 0;
+}
+
+bool has_ended(const Tcb& tcb) { return tcb.fin_received || tcb.state == State::closed; }
+
+void forget_urgent_text_read(Tcb& tcb) {
+  if (tcb.urgent && tcb.rcv.up <= tcb.receive_queue.front()) tcb.urgent = false;
+}
+
 }  // namespace
 
 void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env,
@@ -24,28 +40,51 @@ void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t t
   tcb.enter(State::syn_sent);
 }
 
+std::expected<std::size_t, Error> write(Tcb& tcb, Bytes text, Environment& env) {
+  const auto room = begin_writing(tcb, env);
+  if (!room) return std::unexpected(room.error());
+  const Bytes fitting = text.first(std::min<std::size_t>(text.size(), *room));
+  const std::size_t taken = tcb.flight->send_queue.write(env.blocks, fitting);
+  if (taken < text.size()) tcb.writer_waits = true;
+  if (taken == 0) return std::unexpected(Error::would_block);
+  return taken;
+}
+
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env) {
-  if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
-  if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
-  begin_flight(tcb, env);
-  const std::uint32_t limit = env.options(tcb).send_buffer;
-  const std::uint32_t size = tcb.flight->send_queue.size();
-  MutableBytes room = size < limit ? tcb.flight->send_queue.space(env.blocks) : MutableBytes{};
-  if (room.empty()) {
+  const auto room = begin_writing(tcb, env);
+  if (!room) return std::unexpected(room.error());
+  const MutableBytes space = *room > 0 ? tcb.flight->send_queue.space(env.blocks) : MutableBytes{};
+  if (space.empty()) {
     tcb.writer_waits = true;
     return std::unexpected(Error::would_block);
   }
-  return room.first(std::min<std::size_t>(room.size(), limit - size));
+  return space.first(std::min<std::size_t>(space.size(), *room));
 }
 
-void commit(Tcb& tcb, std::uint32_t size) { tcb.flight->send_queue.commit(size); }
+bool commit(Tcb& tcb, std::uint32_t size) {
+  if (tcb.fin_queued || !tcb.has_flight()) return false;
+  tcb.flight->send_queue.commit(size);
+  return true;
+}
+
+std::expected<std::size_t, Error> read(Tcb& tcb, MutableBytes buffer, Environment& env) {
+  if (tcb.error) return std::unexpected(*tcb.error);
+  const std::size_t taken = tcb.receive_queue.read(env.blocks, buffer);
+  if (taken == 0 && !has_ended(tcb)) return std::unexpected(Error::would_block);
+  forget_urgent_text_read(tcb);
+  return taken;
+}
 
 std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env) {
   if (tcb.error) return std::unexpected(*tcb.error);
   const Bytes text = tcb.receive_queue.peek(env.blocks);
-  const bool ended = tcb.fin_received || tcb.state == State::closed;
-  if (text.empty() && !ended) return std::unexpected(Error::would_block);
+  if (text.empty() && !has_ended(tcb)) return std::unexpected(Error::would_block);
   return text;
+}
+
+void consume(Tcb& tcb, std::uint32_t size, Environment& env) {
+  tcb.receive_queue.consume(env.blocks, size);
+  forget_urgent_text_read(tcb);
 }
 
 // RFC 9293 section 3.8.5: all that was written so far is urgent. The peer hears of it even when no text may be sent.
@@ -53,11 +92,6 @@ void mark_urgent(Tcb& tcb) {
   tcb.snd.up = tcb.queue_end();
   tcb.urgent_sent = true;
   if (is_synchronized(tcb.state)) tcb.ack_owed = AckOwed::now;
-}
-
-void consume(Tcb& tcb, std::uint32_t size, Environment& env) {
-  tcb.receive_queue.consume(env.blocks, size);
-  if (tcb.urgent && tcb.rcv.up <= tcb.receive_queue.front()) tcb.urgent = false;
 }
 
 void end_reading(Tcb& tcb, Environment& env, Instant now) {

@@ -12,13 +12,18 @@ namespace backstop::tcp {
 void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env,
                    Instant now);
 
-/// SEND in two halves: room to write into, and the octets that were written there.
+/// SEND: takes as much of `text` as there is room for, and returns how much.
+std::expected<std::size_t, Error> write(Tcb& tcb, Bytes text, Environment& env);
+/// The same in two halves: room to write into, and the octets that were written there.
+/// Whether they were taken: not when the connection was closed in between.
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env);
-void commit(Tcb& tcb, std::uint32_t size);
+bool commit(Tcb& tcb, std::uint32_t size);
 /// The urgent flag of SEND: everything written so far is urgent (section 3.8.5).
 void mark_urgent(Tcb& tcb);
 
-/// RECEIVE in two halves: the text at the front (empty: the end of text), and the octets that were taken.
+/// RECEIVE: moves as much text as `buffer` holds, and returns how much (0: the end of text).
+std::expected<std::size_t, Error> read(Tcb& tcb, MutableBytes buffer, Environment& env);
+/// The same in two halves: the text at the front (empty: the end of text), and the octets that were taken.
 std::expected<Bytes, Error> peek(const Tcb& tcb, const Environment& env);
 void consume(Tcb& tcb, std::uint32_t size, Environment& env);
 /// What follows when the user has taken what he wanted: the window may grow, and the peer must hear of it.

@@ -172,6 +172,23 @@ TEST_CASE("streams: reading and writing in place") {
   CHECK(is_text(0, t.expect("P. 1:11(10) ack 101").text));
 }
 
+TEST_CASE("streams: what was written in place of a connection that was closed meanwhile is not taken") {
+  Scenario t;
+  t.establish();
+  REQUIRE(t.stream().write_space().has_value());
+  SECTION("by the peer") {
+    t.inject("R  1:1(0)");
+    t.stream().commit(10);
+    CHECK(t.stream().state() == State::closed);
+  }
+  SECTION("by its user") {
+    REQUIRE(t.stream().close().has_value());
+    t.stream().commit(10);
+    t.expect("F. 1:1(0) ack 1");
+  }
+  t.silence();
+}
+
 TEST_CASE("streams: an empty buffer reads and writes nothing") {
   Scenario t;
   t.establish();
