@@ -26,8 +26,7 @@ std::array<FlowPlaces::Group, 4> FlowPlaces::groups_of(const Claim& claim) const
 
 std::optional<OverLimit> FlowPlaces::refusal(const Claim& claim) {
   for (const Group& group : groups_of(claim)) {
-    const bool is_full = count(group, claim) >= group.limit.max;
-    if (is_full && group.limit.policy != OverLimit::shed_oldest) return group.limit.policy;
+    if (is_full(group, claim) && group.limit.policy != OverLimit::shed_oldest) return group.limit.policy;
   }
   return std::nullopt;
 }
@@ -71,6 +70,11 @@ std::uint32_t FlowPlaces::count(const SourceKey& key) {
 std::uint32_t FlowPlaces::count(const Group& group, const Claim& claim) {
   if (group.same_source) return count({claim.source, group.same_handler ? claim.handler.number : 0});
   return group.same_handler ? in_flight(claim.handler) : in_flight_;
+}
+
+// Nobody is counted where any number may be: a source's flows are in a table that is slow to ask.
+bool FlowPlaces::is_full(const Group& group, const Claim& claim) {
+  return group.limit.max != unlimited && count(group, claim) >= group.limit.max;
 }
 
 // Why a search: only limits that shed need it, and a list for each group would cost every flow more.

@@ -106,6 +106,7 @@ class FlowPlaces {
 
   [[nodiscard]] std::uint32_t count(const SourceKey& key);
   [[nodiscard]] std::uint32_t count(const Group& group, const Claim& claim);
+  [[nodiscard]] bool is_full(const Group& group, const Claim& claim);
   [[nodiscard]] std::uint32_t oldest_attempt_of(const Group& group, const Claim& claim) const;
   void change_count(const SourceKey& key, int change);
   void change_counts(const Claim& claim, int change);
@@ -126,7 +127,7 @@ class FlowPlaces {
 template <class Shed>
 std::expected<std::uint32_t, OverLimit> FlowPlaces::take(const Claim& claim, Shed&& shed) {
   for (const Group& group : groups_of(claim)) {
-    while (count(group, claim) >= group.limit.max) {
+    while (is_full(group, claim)) {
       if (group.limit.policy != OverLimit::shed_oldest) return std::unexpected(group.limit.policy);
       const std::uint32_t oldest = oldest_attempt_of(group, claim);
       if (oldest == none) return std::unexpected(OverLimit::reset);

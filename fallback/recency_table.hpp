@@ -81,7 +81,14 @@ class RecencyTable {
     std::uint32_t older = none;
   };
 
-  std::uint32_t& chain_of(const Key& key) { return chains_[hash_(key) & (chains_.size() - 1)]; }
+  // Why the last is kept: what is not found is mostly inserted next, and what was found last goes first.
+  std::uint32_t& chain_of(const Key& key) {
+    if (!(key == hashed_last_)) {
+      hashed_last_ = key;
+      last_hash_ = hash_(key);
+    }
+    return chains_[last_hash_ & (chains_.size() - 1)];
+  }
   std::uint32_t index_of(const Key& key) {
     std::uint32_t index = chain_of(key);
     while (index != none && !(rows_[index].key == key)) index = rows_[index].in_chain;
@@ -106,6 +113,8 @@ class RecencyTable {
   std::uint32_t newest_ = none;
   std::uint32_t oldest_ = none;
   std::uint32_t size_ = 0;
+  Key hashed_last_{};
+  std::uint64_t last_hash_ = hash_(hashed_last_);
 };
 
 }  // namespace backstop::detail
