@@ -71,7 +71,7 @@ class Limits {
                  .mtu = mtu,
                  .offload = tun::OffloadMode::off}),
         socket_(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket")),
-        packet_(mtu) {
+        read_(mtu) {
     for (const int option : {SO_SNDBUFFORCE, SO_RCVBUFFORCE}) {
       checked(::setsockopt(socket_.get(), SOL_SOCKET, option, &room, sizeof room), "setsockopt");
     }
@@ -82,19 +82,15 @@ class Limits {
   }
 
   void read_batch(Meter& meter) {
-    const std::vector<char> text(packet_.size() - 28, 'x');
+    const std::vector<char> text(read_.size() - 28, 'x');
     for (int i = 0; i < batch; ++i) (void)::send(socket_.get(), text.data(), text.size(), 0);
     meter.measure([&] { return read_all(); });
   }
 
-  // What was read last goes back, with both ends changed over and without UDP's checksum.
   void write_batch(Meter& meter) {
-    std::swap_ranges(&packet_[12], &packet_[16], &packet_[16]);
-    std::swap_ranges(&packet_[20], &packet_[22], &packet_[22]);
-    wire::store16(packet_, 26, 0);
     meter.measure([&] {
       double octets = 0;
-      for (int i = 0; i < batch; ++i) octets += text_of(::write(device_.fd(), packet_.data(), packet_.size()));
+      for (int i = 0; i < batch; ++i) octets += text_of(::write(device_.fd(), answer_.data(), answer_.size()));
       return octets;
     });
     // The kernel may still have some in its backlog.
@@ -107,20 +103,29 @@ class Limits {
   }
 
  private:
-  // The kernel also announces itself on a new device: those packets are short, and none is the last.
   double read_all() {
     double octets = 0;
     for (;;) {
-      const ssize_t size = ::read(device_.fd(), packet_.data(), packet_.size());
+      const ssize_t size = ::read(device_.fd(), read_.data(), read_.size());
       if (size < 0) return octets;
       octets += text_of(size);
+      // The kernel also announces itself on a new device, now and then: those packets are short.
+      if (answer_.empty() && size == std::ssize(read_)) answer_ = answer_to(read_);
     }
+  }
+  // The same with both ends changed over and without UDP's checksum.
+  static std::vector<std::byte> answer_to(std::vector<std::byte> packet) {
+    std::swap_ranges(&packet[12], &packet[16], &packet[16]);
+    std::swap_ranges(&packet[20], &packet[22], &packet[22]);
+    wire::store16(packet, 26, 0);
+    return packet;
   }
   static double text_of(ssize_t size) { return static_cast<double>(std::max<ssize_t>(size - 28, 0)); }
 
   tun::TunDevice device_;
   FileDescriptor socket_;
-  std::vector<std::byte> packet_;
+  std::vector<std::byte> read_;
+  std::vector<std::byte> answer_;
 };
 
 }  // namespace
