@@ -93,7 +93,7 @@ void EventLoop::turn() {
   since_look_ += last_packet_ == time ? cost_of_burst : 1;
   if (busy && since_look_ < time_for_a_look) return;
   since_look_ = 0;
-  wait_and_dispatch(!busy);
+  wait_and_dispatch(busy ? time : next_deadline(), time);
 }
 
 bool EventLoop::more_packets_are_likely(Instant time) const {
@@ -160,10 +160,10 @@ Instant EventLoop::next_deadline() {
   return next;
 }
 
-void EventLoop::wait_and_dispatch(bool may_sleep) {
-  const Instant next = may_sleep ? next_deadline() : immediately;
-  const bool sleeps = next > immediately && next > now();
-  if (sleeps) alarm_.ring_by(next);
+// A deadline that has come since `time` was taken rings at once.
+void EventLoop::wait_and_dispatch(Instant until, Instant time) {
+  const bool sleeps = until > time;
+  if (sleeps) alarm_.ring_by(until);
   std::array<epoll_event, 64> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), sleeps ? -1 : 0);
   if (count < 0 && errno != EINTR) throw_errno("epoll_wait");

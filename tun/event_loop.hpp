@@ -130,7 +130,7 @@ class EventLoop {
   void call_posted();
   void call_due(Instant now);
   [[nodiscard]] bool more_packets_are_likely(Instant time) const;
-  void wait_and_dispatch(bool may_sleep);
+  void wait_and_dispatch(Instant until, Instant time);
   void dispatch(std::uint64_t token, std::uint32_t events);
   [[nodiscard]] Instant next_deadline();
   void wake();
