@@ -34,6 +34,7 @@ void establish(Tcb& tcb, Environment& env, Instant now) {
   tcb.news.established = tcb.news.writable = true;
   tcb.quick_acks = env.parameters.quick_acks;
   tcb.heard_at = now;
+  tcb.sent_at = now;  // idle, if nothing is sent, from here on
   if (tcb.has_flight()) tcb.flight->progress_at = now;
   begin_round(tcb, now);
   // RFC 6928 section 2, RFC 5681 section 3.1: a SYN that was lost costs the larger initial window.
