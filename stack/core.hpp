@@ -178,7 +178,7 @@ class Core {
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(std::uint32_t index, const wire::Segment& segment, bool congestion_experienced, Instant now);
   void reset_of_nobody(const FourTuple& tuple, SeqNum seq, Instant now);
-  [[nodiscard]] bool must_wait(const Slot& slot, const wire::Segment& segment) const;
+  [[nodiscard]] bool must_wait(const Slot& slot, wire::Flags flags) const;
   void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment,
                       Instant now);
   void listener_takes_syn(std::uint32_t listener, const FourTuple& tuple, const wire::Segment& syn, Instant now);

@@ -40,7 +40,7 @@ bool Core::plain_segment_arrives(const InboundPacket& packet, Instant now) {
   const std::uint32_t index = find_slot(plain->tuple);
   if (index == none) return false;
   const bool is_verified = packet.offload.checksum_partial;
-  if (tcp::is_expected(slots_[index].tcb, *plain, environment_)) {
+  if (tcp::is_expected(slots_[index].tcb, *plain, environment_) && !must_wait(slots_[index], plain->flags)) {
     expected_segment_arrives(index, *plain, is_verified, now);
     return true;
   }
@@ -137,7 +137,7 @@ bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment&
 // Returns false when the connection has made way for a new one.
 bool Core::connection_takes(std::uint32_t index, const wire::Segment& segment, bool congestion_experienced,
                             Instant now) {
-  if (must_wait(slots_[index], segment)) {
+  if (must_wait(slots_[index], segment.flags)) {
     drop(Drop::tcp_backlog_full);
     return true;
   }
@@ -155,9 +155,9 @@ bool Core::connection_takes(std::uint32_t index, const wire::Segment& segment, b
 }
 
 // Nobody may become established while as many as may wait for accept() do. The peer hears SYN,ACK again.
-bool Core::must_wait(const Slot& slot, const wire::Segment& segment) const {
-  return slot.is_half_open && slot.listener != none && listeners_[slot.listener].is_full() && segment.has_ack() &&
-         !segment.rst();
+bool Core::must_wait(const Slot& slot, wire::Flags flags) const {
+  return slot.is_half_open && slot.listener != none && listeners_[slot.listener].is_full() &&
+         flags.has(wire::Flag::ack) && !flags.has(wire::Flag::rst);
 }
 
 // First of both LISTEN and CLOSED: nobody answers a RST.

@@ -89,6 +89,46 @@ void advance(Tcb& tcb, Environment& env, std::uint32_t arrived, bool filled_hole
   owe_acknowledgment(tcb, env, filled_hole, now);
 }
 
+// Our FIN is acknowledged. Returns whether there is a connection left.
+bool after_our_fin(Tcb& tcb, Environment& env, Instant now) {
+  switch (tcb.state) {
+    case State::fin_wait_1:
+      tcb.enter(State::fin_wait_2);
+      watch_idle(tcb, env, now);
+      return true;
+    case State::closing:
+      enter_time_wait(tcb, env, now);
+      return true;
+    case State::last_ack:
+      finish(tcb, env);
+      return false;
+    default:
+      return true;
+  }
+}
+
+/// The peer's FIN is the next in order.
+void receive_fin(Tcb& tcb, Environment& env, Instant now) {
+  tcb.fin_received = true;
+  ++tcb.rcv.nxt;
+  tcb.rcv.wnd -= std::min(tcb.rcv.wnd, 1u);
+  tcb.news.readable = true;
+  tcb.ack_owed = AckOwed::now;
+  switch (tcb.state) {
+    case State::established:
+      tcb.enter(State::close_wait);
+      break;
+    case State::fin_wait_1:  // had our FIN been acknowledged, the fifth step would have moved on
+      tcb.enter(State::closing);
+      break;
+    case State::fin_wait_2:
+      enter_time_wait(tcb, env, now);
+      break;
+    default:
+      break;
+  }
+}
+
 /// One segment's way through section 3.10.7.4. A step returns whether the next one is to be taken.
 class SegmentArrives {
  public:
@@ -166,7 +206,7 @@ class SegmentArrives {
     if (seg_.ack > tcb_.snd.nxt || seg_.ack < tcb_.snd.una - tcb_.snd.max_wnd) return challenge();
     process_acknowledgment(tcb_, seg_, env_, now_);
     if (had_syn_) set_window_from_syn();
-    return after_acknowledgment();
+    return !tcb_.fin_acked || after_our_fin(tcb_, env_, now_);
   }
 
   bool sixth_check_urg_bit() {
@@ -196,7 +236,7 @@ class SegmentArrives {
     }
     if (!tcb_.fin_known || tcb_.fin_received) return true;
     if (tcb_.rcv.nxt == tcb_.rcv.fin) {
-      receive_fin();
+      receive_fin(tcb_, env_, now_);
     } else if (seg_.fin() && seg_.text.empty()) {
       reply_ = reply_with_ack();  // behind a hole, like text out of order
     }
@@ -301,24 +341,6 @@ class SegmentArrives {
     return true;
   }
 
-  bool after_acknowledgment() {
-    if (!tcb_.fin_acked) return true;
-    switch (tcb_.state) {
-      case State::fin_wait_1:
-        tcb_.enter(State::fin_wait_2);
-        watch_idle(tcb_, env_, now_);
-        return true;
-      case State::closing:
-        enter_time_wait(tcb_, env_, now_);
-        return true;
-      case State::last_ack:
-        finish(tcb_, env_);
-        return false;
-      default:
-        return true;
-    }
-  }
-
   // --- Seventh and eighth step, in parts.
 
   [[nodiscard]] bool may_receive() const {
@@ -370,27 +392,6 @@ class SegmentArrives {
     if (kept > 0 || seg_.seq != tcb_.rcv.nxt || !tcb_.receive_queue.has_gaps()) return kept;
     tcb_.receive_queue.drop_out_of_order(env_.blocks);
     return tcb_.receive_queue.insert(env_.blocks, seg_.seq, seg_.text);
-  }
-
-  void receive_fin() {
-    tcb_.fin_received = true;
-    ++tcb_.rcv.nxt;
-    tcb_.rcv.wnd -= std::min(tcb_.rcv.wnd, 1u);
-    tcb_.news.readable = true;
-    tcb_.ack_owed = AckOwed::now;
-    switch (tcb_.state) {
-      case State::established:
-        tcb_.enter(State::close_wait);
-        break;
-      case State::fin_wait_1:  // had our FIN been acknowledged, the fifth step would have moved on
-        tcb_.enter(State::closing);
-        break;
-      case State::fin_wait_2:
-        enter_time_wait(tcb_, env_, now_);
-        break;
-      default:
-        break;
-    }
   }
 
   // --- SYN-SENT (section 3.10.7.3).
@@ -483,21 +484,43 @@ void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env
   note_heard(tcb, now);
   remember_timestamp(tcb, segment.seq, segment.timestamps, now);
   const std::uint32_t window = std::uint32_t{segment.window} << tcb.snd.scale;
+  if (tcb.state == State::syn_received) {
+    set_send_window(tcb, segment.seq, segment.ack, window);
+    establish(tcb, env, now);
+  }
   if (!process_plain_acknowledgment(tcb, segment.seq, segment.ack, window, env, now)) {
     process_acknowledgment_by_steps(tcb, segment.segment(), env, now);
   }
+  if (tcb.fin_acked && !after_our_fin(tcb, env, now)) return;
   if (!segment.text.empty()) advance(tcb, env, static_cast<std::uint32_t>(segment.text.size()), false, now);
+  if (!segment.flags.has(wire::Flag::fin)) return;
+  tcb.fin_known = true;
+  tcb.rcv.fin = tcb.rcv.nxt;
+  receive_fin(tcb, env, now);
+}
+
+// The acknowledgment completes the handshake, or tells nothing that was not sent.
+bool acknowledges_what_is_out(const Tcb& tcb, SeqNum ack) {
+  if (tcb.state == State::syn_received) return ack == tcb.snd.nxt && tcb.outstanding() > 0;
+  return is_synchronized(tcb.state) && tcb.state != State::time_wait && ack - tcb.snd.una <= tcb.outstanding();
+}
+
+// There is room for it, and somebody who wants its text; behind the peer's FIN there must be nothing.
+bool may_follow(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env) {
+  const std::size_t length = segment.text.size() + (segment.flags.has(wire::Flag::fin) ? 1u : 0u);
+  if (tcb.fin_known) return tcb.fin_received && length == 0;
+  return length <= tcb.rcv.wnd && (tcb.attached || segment.text.empty()) &&
+         env.blocks.have_room_for_arrival(segment.text.size());
 }
 
 }  // namespace
 
 bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env) {
-  constexpr wire::Flags pushed = wire::Flag::ack | wire::Flag::psh;
-  return tcb.state == State::established && (segment.flags | pushed) == pushed && segment.seq == tcb.rcv.nxt &&
-         segment.text.size() <= tcb.rcv.wnd && segment.ack - tcb.snd.una <= tcb.outstanding() &&
+  return !segment.flags.has(wire::Flag::rst) && segment.seq == tcb.rcv.nxt &&
+         acknowledges_what_is_out(tcb, segment.ack) && may_follow(tcb, segment, env) &&
          segment.timestamps.has_value() == tcb.timestamps &&
-         (!tcb.timestamps || !is_before(segment.timestamps->value, tcb.ts_recent)) && tcb.attached && !tcb.ecn &&
-         !tcb.fin_known && !tcb.receive_queue.has_gaps() && env.blocks.have_room_for_arrival(segment.text.size());
+         (!tcb.timestamps || !is_before(segment.timestamps->value, tcb.ts_recent)) &&
+         !(tcb.ecn && segment.congestion_experienced) && !tcb.receive_queue.has_gaps();
 }
 
 bool expected_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, bool is_verified, Environment& env,

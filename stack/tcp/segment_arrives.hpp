@@ -15,12 +15,13 @@ namespace backstop::tcp {
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now);
 
-/// Whether there is a short cut for it: it is the next in order, there is room for all of it, and it says
-/// nothing out of the ordinary (header prediction, Jacobson 1990).
+/// Whether there is a short cut for it, from SYN-RECEIVED on: it is the next in order, there is room for all of it, and
+/// it says nothing out of the ordinary (header prediction, Jacobson 1990). It may complete the handshake, acknowledge
+/// our FIN, and carry the peer's.
 bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env);
 /// The short cut: what segment_arrives() comes to for a segment that is expected. Unless its checksum `is_verified`,
 /// its text is summed while it is copied to where it belongs. False when the checksum was wrong; then nothing has
-/// happened.
+/// happened. The connection may be CLOSED afterwards.
 bool expected_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, bool is_verified, Environment& env,
                               Instant now);
 
