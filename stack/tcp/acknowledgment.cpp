@@ -327,24 +327,39 @@ void take_window(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window, Instant
   if (tcb.timer != Timer::persist) stop_timer(tcb);
 }
 
-/// Whether all that was written is in flight, and one segment, which was sent once.
-bool is_one_message(const Tcb& tcb, std::uint32_t text, Environment& env) {
+/// Whether what is in flight is one segment, which was sent once.
+bool is_one_segment(const Tcb& tcb, Environment& env) {
   const Flight& flight = *tcb.flight;
-  if (text != flight.send_queue.size() || flight.sent.head() != flight.sent.tail()) return false;
+  if (flight.sent.head() != flight.sent.tail()) return false;
   const SentRecord& record = env.sent[flight.sent.head()];
   return !record.retransmitted && !record.sacked && !record.lost && flight.reno_sacked == 0;
 }
 
-// All that was in flight has arrived, and so there is no flight any more.
+// What was written meanwhile is still to be sent. Why not inline: it is rare, and would weigh on whom it is called by.
+[[gnu::noinline]] void begin_next_flight(Tcb& tcb, std::uint32_t text, Instant sent_at, Environment& env, Instant now) {
+  Flight& flight = *tcb.flight;
+  flight.send_queue.drop_front(env.blocks, text);
+  flight.sent.clear(env.sent);
+  flight.duplicate_acks = flight.timeouts = 0;
+  flight.progress_at = now;
+  stop_timer(tcb);
+  if (!tcb.selective_acks) return;
+  flight.rack_end = flight.rack_highest = tcb.snd.una;
+  flight.rack_sent_at = sent_at;
+  flight.rack_rtt = now - sent_at;
+}
+
+// All that was in flight has arrived. When nothing else was written, there is no flight any more.
 void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
-  const Duration rtt = now - env.sent[tcb.flight->sent.head()].sent_at;
+  const Instant sent_at = env.sent[tcb.flight->sent.head()].sent_at;
   tcb.snd.una = tcb.snd.nxt;
   tcb.syn_acked = true;
   tcb.fin_acked = tcb.fin_sent;
-  take_sample(tcb, rtt);
+  take_sample(tcb, now - sent_at);
   note_acknowledged_text(tcb, text);
-  grow_congestion_window(tcb, env, text, rtt, now);
-  drop_flight(tcb, env);
+  grow_congestion_window(tcb, env, text, now - sent_at, now);
+  if (text == tcb.flight->send_queue.size()) return drop_flight(tcb, env);
+  begin_next_flight(tcb, text, sent_at, env, now);
 }
 
 }  // namespace
@@ -370,7 +385,7 @@ bool process_plain_acknowledgment(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_
     return true;
   }
   const std::uint32_t text = outstanding - (tcb.syn_acked ? 0u : 1u) - (tcb.fin_sent ? 1u : 0u);
-  if (ack != tcb.snd.nxt || tcb.may_undo || tcb.urgent_sent || !is_one_message(tcb, text, env)) return false;
+  if (ack != tcb.snd.nxt || tcb.may_undo || tcb.urgent_sent || !is_one_segment(tcb, env)) return false;
   take_end_of_flight(tcb, text, env, now);
   set_send_window(tcb, seq, ack, window);
   return true;

@@ -11,7 +11,7 @@ namespace backstop::tcp {
 void process_acknowledgment(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now);
 
 /// The same in short for what nearly all acknowledgments of small messages are: there is nothing in flight, and so only
-/// a window is told; or all of it is acknowledged at once, and nothing ever went wrong with it. The segment has neither
+/// a window is told; or one segment is, and arrived when it was sent first. The segment has neither
 /// SACK blocks nor ECE. Returns whether it was one of these; if not, nothing has happened.
 bool process_plain_acknowledgment(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint32_t window, Environment& env,
                                   Instant now);
