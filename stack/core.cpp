@@ -107,6 +107,7 @@ std::uint32_t Core::allocate_slot() {
   std::uint32_t index = free_slots_;
   if (index != none) {
     free_slots_ = slots_[index].next_acceptable;
+    std::construct_at(&slots_[index].tcb);
   } else if (touched_slots_ < config_.max_connections) {
     index = touched_slots_++;
     std::construct_at(&slots_[index]);

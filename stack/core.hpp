@@ -294,6 +294,8 @@ class Core {
   tcp::BlockId sending_block_ = tcp::no_block;  // viewed by the last packet returned
   std::uint16_t ip_id_ = 0;
   std::uint16_t next_port_ = 0;
+  FourTuple ports_begin_for_;  // whose ports were last chosen, but for the port; and where they begin
+  std::uint32_t ports_begin_ = 0;
   std::array<std::byte, wire::max_headers_size> headers_{};
   std::pmr::vector<Bytes> pieces_;  // scratch for the text of the packet being built
 };

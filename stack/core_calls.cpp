@@ -62,28 +62,35 @@ std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, const
   Endpoint local = options.local;
   if (local.address.is_unspecified()) local.address = config_.address;
   if (!is_ours(local.address)) return std::unexpected(Error::local_unspecified);
-  if (local.port == 0) local.port = choose_port(local.address, remote);
-  const FourTuple tuple{local, remote};
-  if (local.port == 0) return std::unexpected(Error::insufficient_resources);
-  if (find_slot(tuple) != none) return std::unexpected(Error::connection_already_exists);
+  if (local.port != 0) {
+    if (find_slot({local, remote}) != none) return std::unexpected(Error::connection_already_exists);
+  } else {
+    local.port = choose_port(local.address, remote);
+    if (local.port == 0) return std::unexpected(Error::insufficient_resources);
+  }
   const auto set = options.options ? option_sets_.acquire(*options.options) : option_sets_.share(tcp::default_options);
   if (!set) return std::unexpected(Error::insufficient_resources);
+  const FourTuple tuple{local, remote};
   const std::uint32_t index = open_slot(tuple, *set);
   option_sets_.release(*set);
   if (index == none) return std::unexpected(Error::insufficient_resources);
   ++statistics_.active_opens;
   const tcp::FirstNumbers first = choose_numbers(tuple, options.numbers, now);
   tcp::open_actively(slots_[index].tcb, tuple, first.isn, first.timestamp_offset, environment_, now);
-  settle_slot(index);
+  push_ready(index);  // its SYN is all that there is to do
   return handle_of(index);
 }
 
 // RFC 6056 section 3.3.3: where the search begins depends on the remote end and the secret, and moves on with each
-// port.
+// port. The last is kept: who connects to one place does so often.
 std::uint16_t Core::choose_port(Ipv4Address local, Endpoint remote) {
-  const std::uint32_t offset = table_.hash({.local = {local, 0}, .remote = remote});
+  const FourTuple ends{.local = {local, 0}, .remote = remote};
+  if (ends != ports_begin_for_) {
+    ports_begin_for_ = ends;
+    ports_begin_ = table_.hash(ends);
+  }
   for (std::uint32_t tried = 0; tried < dynamic_ports; ++tried) {
-    const auto port = static_cast<std::uint16_t>(first_dynamic_port + (offset + next_port_++) % dynamic_ports);
+    const auto port = static_cast<std::uint16_t>(first_dynamic_port + (ports_begin_ + next_port_++) % dynamic_ports);
     const bool taken = find_listener({local, port}) != none || find_slot({{local, port}, remote}) != none;
     if (!taken) return port;
   }

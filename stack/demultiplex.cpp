@@ -186,7 +186,7 @@ void Core::listener_takes_syn(std::uint32_t index, const FourTuple& tuple, const
   const auto child = open_passive(tuple, listener.options, syn, now);
   if (!child) return;
   adopt(index, *child);
-  settle_slot(*child);
+  push_ready(*child);  // its SYN,ACK is all that there is to do
 }
 
 // CLOSED (section 3.10.7.1), or a SYN whose fate a tap decides.
