@@ -115,7 +115,6 @@ std::uint32_t Core::allocate_slot() {
     return none;
   }
   Slot& slot = slots_[index];
-  slot.tcb = tcp::Tcb{};
   slot.listener = none;
   slot.in_use = true;
   slot.acceptable = false;
@@ -346,7 +345,11 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
     if (!slot.in_use || slot.tcb.state == State::closed) continue;
     tcp::Outgoing out;
     if (tcp::output(slot.tcb, environment_, now, out)) {
-      take_a_turn(index);
+      if (out.last) {
+        wheel_.arm_no_later(index, tcp::next_deadline(slot.tcb));
+      } else {
+        take_a_turn(index);
+      }
       return build_text(slot.tcb, out);
     }
     const Instant deadline = tcp::next_deadline(slot.tcb);

@@ -122,21 +122,26 @@ class Output {
   Output(Tcb& tcb, Environment& env, Instant now, Outgoing& out)
       : tcb_(tcb), env_(env), now_(now), mss_(tcb.mss()), out_(out) {}
 
-  /// Requests and their answers: all that was written fits into one segment, nothing is in flight, and nothing else is
-  /// to be said or done. False when it is not so.
-  bool lone_text() {
+  /// Requests, their answers, and the end: all that was written, and FIN behind it, fits into one segment, nothing is
+  /// in flight, and nothing else is to be said or done. False when it is not so.
+  bool lone_segment() {
     const std::uint32_t size = tcb_.flight->send_queue.size();
-    if (size == 0 || !is_quiet()) return false;
+    const bool fin = tcb_.fin_queued && !tcb_.fin_sent;
+    if ((size == 0 && !fin) || !is_quiet()) return false;
     if (size > mss_ || size > tcb_.snd.wnd || size > tcb_.congestion.cwnd || has_been_idle()) return false;
+    begin_flight(tcb_, env_);
     const SeqNum seq = tcb_.snd.nxt;
-    tcb_.snd.nxt = seq + size;
-    tcb_.flight->sent.append(env_.sent, seq, tcb_.snd.nxt, now_, true);
+    tcb_.snd.nxt = seq + size + (fin ? 1u : 0u);
+    tcb_.flight->sent.append(env_.sent, seq, tcb_.snd.nxt, now_, size > 0);
     tcb_.flight->progress_at = now_;
-    if (size < mss_) tcb_.flight->small_end = tcb_.snd.nxt;
+    if (size > 0 && size < mss_) tcb_.flight->small_end = tcb_.snd.nxt;
+    if (fin) tcb_.fin_sent = true;
     note_use_of_window(false);
     arm_for_new_text();
     write_ack(tcb_, env_, now_, mss_, seq, out_.segment);
-    out_.segment.flags.set(wire::Flag::psh);
+    if (fin) out_.segment.flags.set(wire::Flag::fin);
+    if (size > 0) out_.segment.flags.set(wire::Flag::psh);
+    out_.last = true;
     return finish_text(0, size);
   }
 
@@ -150,9 +155,8 @@ class Output {
 
  private:
   [[nodiscard]] bool is_quiet() const {
-    return tcb_.state == State::established && tcb_.outstanding() == 0 && tcb_.recovery == Recovery::open &&
-           !tcb_.fin_queued && !tcb_.urgent_sent && !tcb_.ecn && !tcb_.probe_loss && !tcb_.probe_window &&
-           !tcb_.probe_alive;
+    return is_synchronized(tcb_.state) && tcb_.outstanding() == 0 && tcb_.recovery == Recovery::open &&
+           !tcb_.urgent_sent && !tcb_.ecn && !tcb_.probe_loss && !tcb_.probe_window && !tcb_.probe_alive;
   }
 
   [[nodiscard]] bool in_handshake() const { return tcb_.state == State::syn_sent || tcb_.state == State::syn_received; }
@@ -357,6 +361,7 @@ class Output {
   bool acknowledgment() {
     if (tcb_.ack_owed != AckOwed::now) return false;
     write_ack_with_sack(tcb_, env_, now_, mss_, tcb_.snd.nxt, out_.segment);
+    out_.last = true;
     return finish();
   }
 
@@ -441,7 +446,7 @@ class Output {
 
 bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out) {
   Output output{tcb, env, now, out};
-  return output.lone_text() || output.next();
+  return output.lone_segment() || output.next();
 }
 
 bool output_by_steps(Tcb& tcb, Environment& env, Instant now, Outgoing& out) {

@@ -14,6 +14,7 @@ struct Outgoing {
   std::uint32_t text_offset = 0;  ///< from the front of the send queue
   std::uint32_t text_size = 0;
   bool ecn_capable = false;  ///< its datagram carries ECT(0) (RFC 3168 section 5)
+  bool last = false;         ///< certainly nothing else is to be sent now
   std::uint32_t mss = 0;     ///< where a device cuts it, when text_size is larger
 };
 
@@ -21,7 +22,7 @@ struct Outgoing {
 /// FIN, probes, acknowledgment. It counts as sent then. False when nothing may be sent now.
 bool output(Tcb& tcb, Environment& env, Instant now, Outgoing& out);
 
-/// The same without the short cut for lone text: what that is tested against.
+/// The same without the short cut for a lone segment: what that is tested against.
 bool output_by_steps(Tcb& tcb, Environment& env, Instant now, Outgoing& out);
 
 /// False when output() would certainly do nothing.
