@@ -43,7 +43,8 @@ std::expected<Ipv4Datagram, Drop> parse_ipv4(Bytes packet) {
   if (total_size > packet.size()) return std::unexpected(Drop::ip_truncated);
 
   Checksum checksum;
-  checksum.add(packet.first(header_size));
+  checksum.add_words(packet.first<ipv4_header_size>());
+  if (header_size > ipv4_header_size) checksum.add(packet.first(header_size).subspan(ipv4_header_size));
   if (checksum.finish() != 0) return std::unexpected(Drop::ip_bad_checksum);
 
   const Bytes whole = packet.first(total_size);

@@ -104,6 +104,37 @@ void write_sack(Writer& out, const TcpOptions& options) {
   }
 }
 
+// A SYN that offers all that there is, in the layout of Linux and of ourselves, five words: MSS, SACK-permitted and
+// timestamps, window scale. Most SYNs are such, and are read and written without going through options one by one.
+constexpr std::size_t full_offer_size = 20;
+constexpr std::uint32_t mss_of_four = std::uint32_t{kind_mss} << 8 | 4;
+constexpr std::uint32_t sack_permitted_and_timestamps = 0x0402'080a;
+constexpr std::uint32_t padded_scale = std::uint32_t{kind_nop} << 16 | std::uint32_t{kind_scale} << 8 | 3;
+
+bool is_full_offer(Bytes bytes) {
+  return bytes.size() == full_offer_size && load32(bytes, 0) >> 16 == mss_of_four &&
+         load32(bytes, 4) == sack_permitted_and_timestamps && load32(bytes, 16) >> 8 == padded_scale;
+}
+
+bool is_full_offer(const TcpOptions& options) {
+  return options.mss && options.window_scale && options.sack_permitted && options.timestamps && options.sack.empty();
+}
+
+void read_full_offer(Bytes bytes, TcpOptions& options) {
+  options.mss = load16(bytes, 2);
+  options.sack_permitted = true;
+  options.timestamps = Timestamps{load32(bytes, 8), load32(bytes, 12)};
+  options.window_scale = load8(bytes, 19);
+}
+
+void write_full_offer(const TcpOptions& options, MutableBytes bytes) {
+  store32(bytes, 0, mss_of_four << 16 | *options.mss);
+  store32(bytes, 4, sack_permitted_and_timestamps);
+  store32(bytes, 8, options.timestamps->value);
+  store32(bytes, 12, options.timestamps->echo);
+  store32(bytes, 16, padded_scale << 8 | *options.window_scale);
+}
+
 bool has_only_timestamps(const TcpOptions& options) {
   return options.timestamps && !options.mss && !options.window_scale && !options.sack_permitted && options.sack.empty();
 }
@@ -114,6 +145,10 @@ TcpOptions parse_options(Bytes bytes) {
   TcpOptions options;
   if (bytes.size() == padded_timestamps_size && load32(bytes, 0) == padded_timestamps) {
     options.timestamps = Timestamps{load32(bytes, 4), load32(bytes, 8)};
+    return options;
+  }
+  if (is_full_offer(bytes)) {
+    read_full_offer(bytes, options);
     return options;
   }
   while (!bytes.empty()) {
@@ -138,6 +173,10 @@ std::size_t emit_options(const TcpOptions& options, std::span<std::byte, max_opt
     store32(bytes, 4, options.timestamps->value);
     store32(bytes, 8, options.timestamps->echo);
     return padded_timestamps_size;
+  }
+  if (is_full_offer(options)) {
+    write_full_offer(options, bytes);
+    return full_offer_size;
   }
   Writer out{bytes};
   if (options.mss) {

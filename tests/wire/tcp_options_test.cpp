@@ -122,6 +122,17 @@ TEST_CASE("TCP options: a SYN's are written as Linux writes them, without an end
   CHECK(emitted({}).empty());
 }
 
+TEST_CASE("TCP options: a SYN's usual ones, which are read at once, are what they are one by one", "[3.2][MUST-4]") {
+  const Octets usual = join({mss_1460, sack_permitted, timestamps, nop, scale_7});
+  CHECK(parse_options(usual) == all_of_a_syn());
+  for (std::size_t bit = 0; bit < usual.size() * 8; ++bit) {
+    Octets other = usual;
+    other[bit / 8] ^= std::byte{1} << bit % 8;
+    CAPTURE(bit);
+    CHECK(parse_options(other) == parse_options(join({other, end, end, end, end})));  // a size that is not usual
+  }
+}
+
 TEST_CASE("TCP options: SACK blocks that do not fit are left out, last first", "[RFC2018]") {
   SackBlocks four;
   for (std::uint32_t i = 0; i < 4; ++i) four.push_back({SeqNum{i * 10}, SeqNum{i * 10 + 5}});
