@@ -11,6 +11,7 @@ TimerWheel::TimerWheel(std::uint32_t capacity, std::pmr::memory_resource* memory
     : memory_(memory),
       capacity_(capacity),
       nodes_(static_cast<Node*>(memory->allocate(required_memory(capacity), alignof(Node)))) {
+  assert(capacity <= first_of);
   heads_.fill(no_slot);
   earliest_.fill(not_armed);
 }
@@ -53,7 +54,7 @@ void TimerWheel::cancel(std::uint32_t slot) {
 void TimerWheel::link(std::uint32_t slot) {
   Node& node = nodes_[slot];
   const std::uint32_t bucket = bucket_of(node.deadline);
-  node.previous = no_slot;
+  node.previous = first_of + bucket;
   node.next = heads_[bucket];
   if (node.next == no_slot) {
     mark_used(bucket);
@@ -68,11 +69,11 @@ void TimerWheel::link(std::uint32_t slot) {
 void TimerWheel::unlink(std::uint32_t slot) {
   const Node& node = nodes_[slot];
   if (node.next != no_slot) nodes_[node.next].previous = node.previous;
-  if (node.previous != no_slot) {
+  if (node.previous < first_of) {
     nodes_[node.previous].next = node.next;
     return;
   }
-  const std::uint32_t bucket = bucket_of(node.deadline);
+  const std::uint32_t bucket = node.previous - first_of;
   heads_[bucket] = node.next;
   if (node.next == no_slot) mark_empty(bucket);
 }

@@ -56,7 +56,7 @@ class TimerWheel {
 
   struct Node {
     Key deadline = not_armed;
-    std::uint32_t previous = no_slot;
+    std::uint32_t previous = no_slot;  // the node before it in its bucket; of the first there, first_of + bucket
     std::uint32_t next = no_slot;
   };
 
@@ -64,6 +64,7 @@ class TimerWheel {
   static constexpr std::uint32_t digits = 1 << digit_bits;
   static constexpr std::uint32_t levels = (64 + digit_bits - 1) / digit_bits;
   static constexpr std::uint32_t due_bucket = levels * digits;
+  static constexpr std::uint32_t first_of = 0x8000'0000;  // no slot has so high a number
 
   static Key key_of(Instant instant) { return static_cast<Key>(instant.time_since_epoch().count()) ^ (Key{1} << 63); }
   static Instant instant_of(Key key) { return Instant{Duration{static_cast<std::int64_t>(key ^ (Key{1} << 63))}}; }
