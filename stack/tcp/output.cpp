@@ -156,7 +156,7 @@ class Output {
  private:
   [[nodiscard]] bool is_quiet() const {
     return is_synchronized(tcb_.state) && tcb_.outstanding() == 0 && tcb_.recovery == Recovery::open &&
-           !tcb_.urgent_sent && !tcb_.ecn && !tcb_.probe_loss && !tcb_.probe_window && !tcb_.probe_alive;
+           !tcb_.urgent_sent && !tcb_.probe_window && !tcb_.probe_alive && !tcb_.probe_loss && !tcb_.ecn;
   }
 
   [[nodiscard]] bool in_handshake() const { return tcb_.state == State::syn_sent || tcb_.state == State::syn_received; }
@@ -457,8 +457,8 @@ bool wants_turn(const Tcb& tcb) {
   if (tcb.state == State::closed || tcb.state == State::listen) return false;
   if (tcb.ack_owed == AckOwed::now) return true;
   if (tcb.state == State::time_wait) return false;
-  return tcb.unsent() > 0 || tcb.flight->sent.lost_bytes() > 0 || (tcb.fin_queued && !tcb.fin_sent) || tcb.probe_loss ||
-         tcb.probe_window || tcb.probe_alive || !tcb.syn_sent();
+  return tcb.unsent() > 0 || tcb.flight->sent.lost_bytes() > 0 || (tcb.fin_queued && !tcb.fin_sent) ||
+         tcb.probe_window || tcb.probe_alive || tcb.probe_loss || !tcb.syn_sent();
 }
 
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {

@@ -93,33 +93,36 @@ struct Tcb {
   std::uint16_t peer_mss = 536;  ///< MUST-15 until the peer's SYN says more
   std::uint16_t path_mtu = 0;    ///< of the path to the peer
 
-  // What was negotiated, and what happened.
+  // What was negotiated, and what happened. Those that are asked about together stand together.
   bool timestamps : 1 = false;
   bool selective_acks : 1 = false;
   bool window_scaling : 1 = false;
-  bool passive : 1 = false;  ///< opened by the peer's SYN (MUST-11)
-  bool ecn : 1 = false;
-  bool syn_acked : 1 = false;   ///< so ISS is past: 2^32 octets later text has its number
+  bool passive : 1 = false;    ///< opened by the peer's SYN (MUST-11)
+  bool attached : 1 = false;   ///< a user or a listener holds it
+  bool syn_acked : 1 = false;  ///< so ISS is past: 2^32 octets later text has its number
+  bool ever_established : 1 = false;
+  bool fragmentable : 1 = false;  ///< the path's MTU is so small that routers shall cut our packets (no DF)
+
   bool fin_queued : 1 = false;  ///< the user has closed: FIN follows the last text
   bool fin_sent : 1 = false;
   bool fin_acked : 1 = false;
   bool fin_known : 1 = false;
-  bool fin_received : 1 = false;     ///< and everything before it
-  bool urgent : 1 = false;           ///< the peer has sent urgent text that the user has not read: up to rcv.up
-  bool urgent_sent : 1 = false;      ///< we have, and it is not acknowledged: up to snd.up
-  bool attached : 1 = false;         ///< a user or a listener holds it
-  bool probe_window : 1 = false;     ///< the persist timer has fired
-  bool probe_alive : 1 = false;      ///< the keep-alive timer has fired
-  bool probe_loss : 1 = false;       ///< the loss probe timer has fired
-  bool probe_out : 1 = false;        ///< a loss probe is not acknowledged yet: probe_end
-  bool probe_repeats : 1 = false;    ///< and it was a retransmission
-  bool may_undo : 1 = false;         ///< the loss that was reacted to may turn out not to have been one
-  bool fragmentable : 1 = false;     ///< the path's MTU is so small that routers shall cut our packets (no DF)
+  bool fin_received : 1 = false;  ///< and everything before it
+  bool urgent : 1 = false;        ///< the peer has sent urgent text that the user has not read: up to rcv.up
+  bool writer_waits : 1 = false;  ///< a write found no room: tell when there is
+  bool cwnd_limited : 1 = false;  ///< the congestion window held output back in this round trip: window_round
+
+  bool urgent_sent : 1 = false;   ///< we have, and it is not acknowledged: up to snd.up
+  bool probe_window : 1 = false;  ///< the persist timer has fired
+  bool probe_alive : 1 = false;   ///< the keep-alive timer has fired
+  bool probe_loss : 1 = false;    ///< the loss probe timer has fired
+  bool ecn : 1 = false;
+  bool probe_out : 1 = false;      ///< a loss probe is not acknowledged yet: probe_end
+  bool may_undo : 1 = false;       ///< the loss that was reacted to may turn out not to have been one
+  bool probe_repeats : 1 = false;  ///< the loss probe was a retransmission
+
   bool echo_congestion : 1 = false;  ///< ECE on what we send, until the peer's CWR
   bool window_reduced : 1 = false;   ///< CWR on the next new text
-  bool writer_waits : 1 = false;     ///< a write found no room: tell when there is
-  bool cwnd_limited : 1 = false;     ///< the congestion window held output back in this round trip: window_round
-  bool ever_established : 1 = false;
   bool reordering_seen : 1 = false;  ///< RFC 8985 section 6.2 step 3
 
   OptionSetId options = default_options;
