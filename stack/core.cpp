@@ -25,6 +25,9 @@ const Config& checked(const Config& config) {
   if (config.mtu < 68) throw std::invalid_argument("Config::mtu must be at least 68 (RFC 791)");
   if (config.max_connections == 0) throw std::invalid_argument("Config::max_connections must not be 0");
   if (config.max_option_sets == 0) throw std::invalid_argument("Config::max_option_sets must not be 0");
+  if (std::min(config.tcp.initial_rto, config.tcp.maximum_rto) < tcp::shortest_rto) {
+    throw std::invalid_argument("Config::tcp.initial_rto and maximum_rto must be at least 2 ms");
+  }
   if (config.prefix > 32) throw std::invalid_argument("Config::prefix must be at most 32");
   return config;
 }

@@ -38,17 +38,30 @@ std::uint32_t window_step(const Tcb& tcb, std::uint32_t free, std::uint32_t mss)
   return std::clamp<std::uint32_t>(buffer / 2, 1, mss);
 }
 
-void open_window(Tcb& tcb, const Environment& env, std::uint32_t mss) {
-  if (tcb.fin_received) return;
+// The right edge must not move left (SHLD-14), and only whole units can be told.
+std::uint32_t unmoved_window(const Tcb& tcb) {
+  return std::min(round_up_to_scale(tcb, tcb.rcv.wnd), largest_window(tcb));
+}
+
+// There is no room for a full segment more, however much the pool has left: mostly so, and known without asking it.
+// Beside a window of more than a segment, half of the buffer is no smaller step.
+bool window_cannot_grow(const Tcb& tcb, std::uint32_t mss) {
+  return tcb.rcv.wnd > mss && tcb.rcv.limit < tcb.receive_queue.readable() + tcb.rcv.wnd + mss;
+}
+
+}  // namespace
+
+std::uint32_t window_to_offer(const Tcb& tcb, const Environment& env, std::uint32_t mss) {
+  return window_cannot_grow(tcb, mss) ? unmoved_window(tcb) : window_to_offer_by_steps(tcb, env, mss);
+}
+
+std::uint32_t window_to_offer_by_steps(const Tcb& tcb, const Environment& env, std::uint32_t mss) {
   const std::uint32_t free = free_space(tcb, env);
   const std::uint32_t space = offerable_window(tcb, free);
-  if (space >= tcb.rcv.wnd + window_step(tcb, free, mss)) {
-    tcb.rcv.wnd = space;
-  } else {
-    // The right edge must not move left (SHLD-14), and only whole units can be told.
-    tcb.rcv.wnd = std::min(round_up_to_scale(tcb, tcb.rcv.wnd), largest_window(tcb));
-  }
+  return space >= tcb.rcv.wnd + window_step(tcb, free, mss) ? space : unmoved_window(tcb);
 }
+
+namespace {
 
 std::uint16_t window_field(const Tcb& tcb, bool syn) {
   if (syn) return static_cast<std::uint16_t>(std::min(tcb.rcv.wnd, largest_unscaled_window));
@@ -78,7 +91,7 @@ void begin_segment(const Tcb& tcb, SeqNum seq, wire::Flags flags, wire::Segment&
 
 // each one on a connection: <SEQ=seq><ACK=RCV.NXT><CTL=ACK>,
 void write_ack(Tcb& tcb, const Environment& env, Instant now, std::uint32_t mss, SeqNum seq, wire::Segment& segment) {
-  open_window(tcb, env, mss);
+  if (!tcb.fin_received) tcb.rcv.wnd = window_to_offer(tcb, env, mss);
   begin_segment(tcb, seq, wire::Flag::ack, segment);
   mark_urgent(tcb, segment);
   if (tcb.echo_congestion) segment.flags.set(wire::Flag::ece);
@@ -366,7 +379,9 @@ class Output {
   }
 
   [[nodiscard]] bool has_been_idle() const {
-    return env_.parameters.restart_after_idle && now_ - tcb_.sent_at > tcb_.rtt.rto(env_.parameters);
+    const Duration idle = now_ - tcb_.sent_at;
+    if (idle <= shortest_rto) return false;  // mostly so, and known without working the RTO out
+    return env_.parameters.restart_after_idle && idle > tcb_.rtt.rto(env_.parameters);
   }
 
   // RFC 5681 section 4.1: after an RTO without sending, the window is only the initial one. Returns whether it was so.

@@ -35,6 +35,10 @@ wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now);
 /// RST that aborts: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>.
 wire::Segment make_reset(const Tcb& tcb, Instant now);
 
+/// RCV.WND for the next segment: it grows by enough or not at all (RFC 9293 section 3.8.6.2.2).
+std::uint32_t window_to_offer(const Tcb& tcb, const Environment& env, std::uint32_t mss);
+/// The same without the short cut for one that cannot grow: what that is tested against.
+std::uint32_t window_to_offer_by_steps(const Tcb& tcb, const Environment& env, std::uint32_t mss);
 /// Whether the window has grown so much since the peer was told that it must hear of it at once.
 bool window_update_is_due(const Tcb& tcb, const Environment& env);
 /// The window for a SYN: what there is room for, and no more than fits without scaling.

@@ -1,6 +1,6 @@
 // Dynamic right-sizing of the receive buffer (Fisk and Feng, 2001): the window that a connection offers is a few times
 // what its user reads in a round trip, so a fast transfer gets what it needs and the others leave the pool alone. It
-// only grows. Read next: output.cpp, open_window().
+// only grows. Read next: output.cpp, window_to_offer().
 #pragma once
 
 #include "stack/tcp/tcb.hpp"

@@ -29,10 +29,7 @@ void RttEstimator::sample(Duration rtt) {
 
 Duration RttEstimator::rto(const Parameters& parameters) const {
   if (!has_sample()) return parameters.initial_rto;
-  // Why whole milliseconds: G, the granularity of the clocks that drivers have (RFC 6298 section 4). Two of them, so
-  // that what is left of a variance of zero is more than the round trip.
-  constexpr Duration least = std::chrono::milliseconds{2};
-  const Duration rto = srtt() + std::max(std::max<Duration>(parameters.minimum_rto, 4 * rttvar()), least);
+  const Duration rto = srtt() + std::max(std::max<Duration>(parameters.minimum_rto, 4 * rttvar()), shortest_rto);
   return std::min<Duration>(std::chrono::duration_cast<std::chrono::milliseconds>(rto), parameters.maximum_rto);
 }
 

@@ -9,6 +9,10 @@
 
 namespace backstop::tcp {
 
+/// No RTO is shorter. Why two whole milliseconds: G, the granularity of the clocks that drivers have (RFC 6298 section
+/// 4); and of two of them, what is left of a variance of zero is more than the round trip.
+inline constexpr Duration shortest_rto = std::chrono::milliseconds{2};
+
 /// Microseconds in 32 bits: 71 minutes, far beyond any RTT, at half the size of a Duration.
 class RttEstimator {
  public:

@@ -212,6 +212,7 @@ TEST_CASE("stack: a configuration that cannot work is refused") {
   CHECK_THROWS_AS(with([](Config& config) { config.mtu = 20; }), std::invalid_argument);
   CHECK_THROWS_AS(with([](Config& config) { config.max_connections = 0; }), std::invalid_argument);
   CHECK_THROWS_AS(with([](Config& config) { config.block_size = 1000; }), std::invalid_argument);
+  CHECK_THROWS_AS(with([](Config& config) { config.tcp.maximum_rto = Duration{1}; }), std::invalid_argument);
 }
 
 TEST_CASE("stack: any-IP answers for every unicast address and keeps the one that was asked for") {

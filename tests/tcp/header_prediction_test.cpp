@@ -1,7 +1,7 @@
 // Short cuts come to the same as the long way: what the expected segment takes as the steps of section 3.10.7.4, an
-// acknowledgment in short as one by all of its steps, and a lone segment as all that output() may have to send. Two
-// connections, or two whole stacks, live through the same random story, one with the short cut and one without, and
-// must never differ.
+// acknowledgment in short as one by all of its steps, a lone segment as all that output() may have to send, and a
+// window that cannot grow as one that was worked out. Two connections, or two whole stacks, live through the same
+// random story, one with the short cut and one without, and must never differ.
 #include <array>
 #include <memory_resource>
 #include <set>
@@ -94,7 +94,9 @@ class Side {
     for (Outgoing out; ways_.sends(tcb, env_, now, out); out = {}) {
       CHECK((sent.empty() || !sent.back().last));
       sent.push_back(out);
+      CHECK(window_to_offer(tcb, env_, tcb.mss()) == window_to_offer_by_steps(tcb, env_, tcb.mss()));
     }
+    CHECK(window_to_offer(tcb, env_, tcb.mss()) == window_to_offer_by_steps(tcb, env_, tcb.mss()));
     return sent;
   }
   void write(std::uint32_t size) {
@@ -240,6 +242,7 @@ class Story {
     Parameters parameters;
     parameters.ecn = random.chance(0.2) ? Ecn::answer : Ecn::off;
     parameters.receive_buffer = 8192;
+    parameters.initial_receive_window = random.chance(0.5) ? static_cast<std::uint32_t>(random.below(8192)) : 65'535;
     parameters.initial_window = random.chance(0.3) ? 1 : 10;
     return {ways, parameters, random.chance(0.3) ? 12u : 64u};
   }

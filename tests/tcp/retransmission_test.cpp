@@ -1,5 +1,6 @@
 // RETRANSMISSION TIMEOUT (RFC 9293 sections 3.8.1 and 3.10.8): RFC 6298's timer, Karn's rule, back-off, and the user
 // timeout behind it.
+#include "stack/tcp/rtt.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scenario.hpp"
 
@@ -61,6 +62,20 @@ TEST_CASE("retransmission: without a least RTO it is still longer than the round
   CHECK(t.stream().info().rttvar < 100us);
   CHECK(t.stream().info().rto > round_trip);
   CHECK(t.stream().info().retransmissions == 0);
+}
+
+TEST_CASE("retransmission: no RTO is shorter than the one that idleness is first asked about", "[RFC6298]") {
+  Parameters parameters;
+  parameters.minimum_rto = 0ms;
+  parameters.maximum_rto = backstop::tcp::shortest_rto;
+  CHECK(backstop::tcp::RttEstimator{}.rto(parameters) >= backstop::tcp::shortest_rto);
+  for (const Duration rtt : {0ns, 1ns, 999'999ns, 1'000'000ns, 1'999'000ns, 5'000'000ns}) {
+    backstop::tcp::RttEstimator estimator;
+    for (int samples = 0; samples < 50; ++samples) {
+      estimator.sample(rtt);
+      CHECK(estimator.rto(parameters) >= backstop::tcp::shortest_rto);
+    }
+  }
 }
 
 TEST_CASE("retransmission: a segment sent twice gives no sample (Karn)", "[3.8.1][MUST-18][RFC6298]") {
