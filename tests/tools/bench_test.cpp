@@ -30,8 +30,8 @@ TEST_CASE("bench: the cases run, and see what they must see") {
   CHECK_NOTHROW(work->run(100));
 }
 
-TEST_CASE("bench: two cores have a transfer each", "[threads]") {
-  const auto work = case_named("bulk-2-cores").make();
+TEST_CASE("bench: each of two cores has work of its own", "[threads]") {
+  const auto work = case_named(GENERATE("bulk-2-cores", "probe-2-cores")).make();
   CHECK_NOTHROW(work->run(20));
 }
 

@@ -1,11 +1,11 @@
-// Long transfers from the client to the server, and on several cores.
+// Long transfers from the client to the server, and one on each of two cores.
 #include <algorithm>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include "tools/bench/catalogue.hpp"
 #include "tools/bench/pair.hpp"
+#include "tools/bench/two_cores.hpp"
 
 namespace backstop::tools::bench {
 namespace {
@@ -17,7 +17,7 @@ enum class Application : std::uint8_t {
   zero_copy,  ///< write_space() and peek(): it has the text where it is
 };
 
-class Bulk {
+class Bulk final : public Work {
  public:
   Bulk(Application application, const PairOptions& options) : application_(application), pair_(options) {
     auto listener = pair_.server().listen({{}, 9});
@@ -25,7 +25,7 @@ class Bulk {
     std::tie(source_, sink_) = pair_.connect(*listener);
   }
 
-  void run(std::uint64_t operations) {
+  void run(std::uint64_t operations) override {
     const std::uint64_t end = received_ + operations * octets_of_operation;
     while (received_ < end) {
       const std::uint64_t before = received_;
@@ -82,46 +82,26 @@ class Bulk {
   std::vector<std::byte> read_ = std::vector<std::byte>(application_octets);
 };
 
-/// One transfer for each core, in a thread of its own; nothing is shared.
-class BulkWork final : public Work {
- public:
-  BulkWork(Application application, const PairOptions& options, std::size_t cores) {
-    for (std::size_t i = 0; i < cores; ++i) transfers_.push_back(std::make_unique<Bulk>(application, options));
-  }
-
-  void run(std::uint64_t operations) override {
-    if (transfers_.size() == 1) return transfers_.front()->run(operations);
-    std::vector<std::jthread> threads;
-    for (const auto& transfer : transfers_)
-      threads.emplace_back([&transfer, operations] { transfer->run(operations); });
-  }
-
- private:
-  std::vector<std::unique_ptr<Bulk>> transfers_;
-};
-
-Case bulk(std::string name, std::string what, std::string reference, Application application, bool checksums,
-          std::size_t cores = 1) {
+Case bulk(std::string name, std::string what, std::string reference, Application application, bool checksums) {
   return {.name = std::move(name),
           .what = std::move(what),
           .reference = std::move(reference),
           .unit = Unit::gigabits_per_second,
-          .octets = octets_of_operation * cores,
-          .threaded = cores > 1,
-          .make = [=] { return std::make_unique<BulkWork>(application, PairOptions{.checksums = checksums}, cores); }};
+          .octets = octets_of_operation,
+          .make = [=] { return std::make_unique<Bulk>(application, PairOptions{.checksums = checksums}); }};
 }
 
 }  // namespace
 
 void add_bulk(Catalogue& catalogue) {
-  catalogue.push_back(
-      bulk("bulk", "write() to read(), checksums on both sides", "probe-copy-checksum", Application::copies, true));
+  const Case copies =
+      bulk("bulk", "write() to read(), checksums on both sides", "probe-copy-checksum", Application::copies, true);
+  catalogue.push_back(copies);
   catalogue.push_back(bulk("bulk-zero-copy", "write_space() to peek(), checksums on both sides", "probe-copy-checksum",
                            Application::zero_copy, true));
   catalogue.push_back(
       bulk("bulk-no-checksum", "write() to read(), no checksums", "probe-copy", Application::copies, false));
-  catalogue.push_back(
-      bulk("bulk-2-cores", "as bulk, a pair of stacks on each of two cores", "bulk", Application::copies, true, 2));
+  catalogue.push_back(on_two_cores(copies, "bulk-2-cores", "as bulk, a pair of stacks on each of two cores"));
 }
 
 }  // namespace backstop::tools::bench

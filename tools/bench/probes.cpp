@@ -5,6 +5,7 @@
 #include "stack/wire/checksum.hpp"
 #include "tools/bench/catalogue.hpp"
 #include "tools/bench/pair.hpp"
+#include "tools/bench/two_cores.hpp"
 
 namespace backstop::tools::bench {
 namespace {
@@ -55,7 +56,9 @@ Case probe(std::string name, std::string what, Probe kind) {
 void add_probes(Catalogue& catalogue) {
   catalogue.push_back(probe("probe-copy", "limit: memcpy of 1448 octets at a time", Probe::copy));
   catalogue.push_back(probe("probe-checksum", "limit: checksum of 1448 octets at a time", Probe::checksum));
-  catalogue.push_back(probe("probe-copy-checksum", "limit: memcpy, then checksum", Probe::copy_then_checksum));
+  const Case both = probe("probe-copy-checksum", "limit: memcpy, then checksum", Probe::copy_then_checksum);
+  catalogue.push_back(both);
+  catalogue.push_back(on_two_cores(both, "probe-2-cores", "limit: the same on each of two cores"));
 }
 
 }  // namespace backstop::tools::bench
