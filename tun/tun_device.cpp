@@ -19,6 +19,7 @@
 #include "stack/wire/segment.hpp"
 #include "tun/network_namespace.hpp"
 #include "tun/packet_copy.hpp"
+#include "tun/qdisc.hpp"
 #include "tun/vnet_header.hpp"
 
 namespace backstop::tun {
@@ -194,6 +195,8 @@ void TunDevice::configure(Interface& interface, const TunOptions& options) {
     interface.set_mtu(*options.mtu);
   }
   if (options.host_address && !present) interface.set_address(*options.host_address);
+  // Why: the device is a queue itself and never asks to wait, so one before it only costs. Without, it works too.
+  if (!existed_) set_noqueue(name_);
   if (!existed_ || (options.host_address && !interface.up())) interface.set_up();
 }
 

@@ -24,6 +24,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/netns.hpp"
 #include "tun/network_namespace.hpp"
+#include "tun/qdisc.hpp"
 #include "tun/receive_thread.hpp"
 
 namespace backstop::tun {
@@ -96,6 +97,29 @@ void delete_link(const std::string& name) {
   checked(static_cast<int>(::recv(socket.get(), answer.data(), answer.size(), 0)), "recv");
 }
 
+/// The queueing discipline before the device, as `ip link show` has it.
+std::string qdisc_of(const std::string& name) {
+  struct {
+    nlmsghdr header;
+    ifinfomsg link;
+  } request{};
+  request.header.nlmsg_len = sizeof(request);
+  request.header.nlmsg_type = RTM_GETLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.link.ifi_index = static_cast<int>(::if_nametoindex(name.c_str()));
+  const FileDescriptor socket(checked(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket"));
+  checked(static_cast<int>(::send(socket.get(), &request, sizeof(request), 0)), "send");
+  alignas(nlmsghdr) std::array<char, 8192> answer{};
+  checked(static_cast<int>(::recv(socket.get(), answer.data(), answer.size(), 0)), "recv");
+  const std::size_t end = reinterpret_cast<const nlmsghdr*>(answer.data())->nlmsg_len;
+  rtattr attribute{};
+  for (std::size_t at = NLMSG_LENGTH(sizeof(ifinfomsg)); at < end; at += RTA_ALIGN(attribute.rta_len)) {
+    std::memcpy(&attribute, answer.data() + at, sizeof(attribute));
+    if (attribute.rta_type == IFLA_QDISC) return answer.data() + at + RTA_LENGTH(0);
+  }
+  return "";
+}
+
 /// A datagram from the kernel's UDP to `to`: what a device is to receive.
 void send_datagram(Ipv4Address to, std::size_t size) {
   const FileDescriptor socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
@@ -137,6 +161,29 @@ TEST_CASE("TUN: a device made here has its address, MTU and link, and vanishes w
     CHECK(Interface("bs0").up());
   }
   CHECK(interfaces_here() == std::set<std::string>{"lo"});
+}
+
+TEST_CASE("TUN: a device made here has no queue before it, and one that exists keeps its own", "[tun]") {
+  if (const auto reason = test::no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  const NetworkNamespace space;
+  const InNamespace inside(space);
+  make_persistent("bs1");
+  Interface("bs1").set_up();
+  const std::string before = qdisc_of("bs1");
+  TunOptions options = plain_options();
+  options.several_queues = GENERATE(false, true);
+  const TunDevice made(options);
+  const TunDevice attached({.name = "bs1", .network_namespace = {}, .host_address = {}, .mtu = {}});
+  CHECK(qdisc_of("bs0") == "noqueue");
+  CHECK(qdisc_of("bs1") == before);
+}
+
+TEST_CASE("TUN: no queue can be taken from a device that is not there", "[tun]") {
+  if (const auto reason = test::no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  const NetworkNamespace space;
+  const InNamespace inside(space);
+  CHECK_FALSE(set_noqueue("bs0"));
+  CHECK(errno == ENODEV);
 }
 
 TEST_CASE("TUN: every prefix length is set and read back", "[tun]") {
