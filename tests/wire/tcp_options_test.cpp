@@ -122,7 +122,7 @@ TEST_CASE("TCP options: a SYN's are written as Linux writes them, without an end
   CHECK(emitted({}).empty());
 }
 
-TEST_CASE("TCP options: a SYN's usual ones, which are read at once, are what they are one by one", "[3.2][MUST-4]") {
+TEST_CASE("TCP options: a SYN's usual ones, which are read at once, are what they are one by one") {
   const Octets usual = join({mss_1460, sack_permitted, timestamps, nop, scale_7});
   CHECK(parse_options(usual) == all_of_a_syn());
   for (std::size_t bit = 0; bit < usual.size() * 8; ++bit) {
