@@ -45,7 +45,6 @@ std::size_t most_pieces(const Config& config) { return wire::max_datagram_size /
 Core::Core(const Config& config, std::pmr::memory_resource& memory)
     : config_(checked(config)),
       secret_(config.secret),
-      memory_(memory),
       blocks_(config.blocks, config.block_size, memory),
       sent_(sent_records(config), config.max_connections, memory),
       flights_(config.max_connections, memory),
@@ -65,7 +64,7 @@ Core::Core(const Config& config, std::pmr::memory_resource& memory)
       table_(config.max_connections, config.secret, &memory),
       reassembler_(config.max_reassemblies, &memory),
       frames_(config.coroutine_memory, &memory),
-      slots_(static_cast<Slot*>(memory.allocate(std::size_t{config.max_connections} * sizeof(Slot), alignof(Slot)))),
+      slots_(config.max_connections, memory),
       listeners_(config.max_listeners, &memory),
       listener_buckets_(std::bit_ceil(std::max(config.max_listeners, 1u)), none, &memory),
       bound_(&memory),
@@ -80,11 +79,6 @@ Core::Core(const Config& config, std::pmr::memory_resource& memory)
   taps_.resize(config.max_taps);
 }
 
-Core::~Core() {
-  static_assert(std::is_trivially_destructible_v<Slot>);
-  memory_.deallocate(slots_, std::size_t{config_.max_connections} * sizeof(Slot), alignof(Slot));
-}
-
 std::size_t Core::required_memory(const Config& config) {
   constexpr std::size_t alignment_slack = 24 * 64;  // a cache line for each of the allocations
   return sizeof(Core) + tcp::BlockPool::required_memory(config.blocks, config.block_size) +
@@ -94,7 +88,7 @@ std::size_t Core::required_memory(const Config& config) {
          tcp::OptionSets::required_memory(config.max_option_sets) +
          TimerWheel::required_memory(config.max_connections) + FlowTable::required_memory(config.max_connections) +
          Reassembler::required_memory(config.max_reassemblies) + config.coroutine_memory +
-         std::size_t{config.max_connections} * sizeof(Slot) +
+         Slots::required_memory(config.max_connections) +
          config.max_listeners * (sizeof(ListenerSlot) + sizeof(Endpoint) + sizeof(std::uint32_t)) +
          std::bit_ceil(std::max(config.max_listeners, 1u)) * sizeof(std::uint32_t) + config.max_taps * sizeof(TapSlot) +
          config.reply_queue * sizeof(Reply) + icmp_queue_size * sizeof(IcmpReply) +

@@ -30,7 +30,6 @@ struct Outgoing;
 class Core {
  public:
   Core(const Config& config, std::pmr::memory_resource& memory);
-  ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
@@ -102,6 +101,7 @@ class Core {
     bool acceptable : 1 = false;    // in its listener's queue
   };
   static_assert(sizeof(Slot) <= 320);  // what an idle connection costs, with its places in two tables
+  using Slots = tcp::Places<Slot, 4>;
 
   struct ListenerSlot {
     Endpoint local;
@@ -251,7 +251,6 @@ class Core {
 
   Config config_;
   tcp::SipKey secret_;
-  std::pmr::memory_resource& memory_;
   Statistics statistics_;
   Instant now_{};  // the latest that a driver told: for calls that bring no time
 
@@ -266,7 +265,7 @@ class Core {
   Reassembler reassembler_;
   FramePool frames_;
 
-  Slot* slots_;
+  Slots slots_;
   std::uint32_t touched_slots_ = 0;
   std::uint32_t found_last_ = none;  // by find_slot()
   std::uint32_t free_slots_ = none;

@@ -8,15 +8,11 @@
 namespace backstop {
 
 TimerWheel::TimerWheel(std::uint32_t capacity, std::pmr::memory_resource* memory)
-    : memory_(memory),
-      capacity_(capacity),
-      nodes_(static_cast<Node*>(memory->allocate(required_memory(capacity), alignof(Node)))) {
+    : capacity_(capacity), nodes_(capacity, *memory) {
   assert(capacity <= first_of);
   heads_.fill(no_slot);
   earliest_.fill(not_armed);
 }
-
-TimerWheel::~TimerWheel() { memory_->deallocate(nodes_, required_memory(capacity_), alignof(Node)); }
 
 std::uint32_t TimerWheel::bucket_of(Key deadline) const {
   if (deadline <= now_) return due_bucket;
@@ -32,7 +28,7 @@ std::uint32_t TimerWheel::first_bucket() const {
 
 void TimerWheel::initialise_up_to(std::uint32_t slot) {
   assert(slot < capacity_);
-  for (; initialised_ <= slot; ++initialised_) std::construct_at(nodes_ + initialised_);
+  for (; initialised_ <= slot; ++initialised_) std::construct_at(&nodes_[initialised_]);
 }
 
 void TimerWheel::arm(std::uint32_t slot, Instant deadline) {

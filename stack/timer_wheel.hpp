@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "stack/tcp/places.hpp"
 #include "stack/tcp/time.hpp"
 
 namespace backstop {
@@ -19,12 +20,9 @@ class TimerWheel {
 
   /// Room for slots 0 to capacity - 1. A slot's memory is not touched before it, or one above it, is first armed.
   TimerWheel(std::uint32_t capacity, std::pmr::memory_resource* memory);
-  ~TimerWheel();
-  TimerWheel(const TimerWheel&) = delete;
-  TimerWheel& operator=(const TimerWheel&) = delete;
 
   /// Octets it takes from the resource.
-  static constexpr std::size_t required_memory(std::uint32_t capacity) { return capacity * sizeof(Node); }
+  static constexpr std::size_t required_memory(std::uint32_t capacity) { return Nodes::required_memory(capacity); }
 
   /// Sets or moves the slot's deadline. One in the past fires with the next expire(); `never` is cancel().
   void arm(std::uint32_t slot, Instant deadline);
@@ -59,6 +57,7 @@ class TimerWheel {
     std::uint32_t previous = no_slot;  // the node before it in its bucket; of the first there, first_of + bucket
     std::uint32_t next = no_slot;
   };
+  using Nodes = tcp::Places<Node, 30>;
 
   static constexpr std::uint32_t digit_bits = 6;  // Why: the digits in use at a level are one 64-bit word.
   static constexpr std::uint32_t digits = 1 << digit_bits;
@@ -79,10 +78,9 @@ class TimerWheel {
   bool advance_to(Key now);
   void spread(std::uint32_t bucket, Key now);
 
-  std::pmr::memory_resource* memory_;
   std::uint32_t capacity_;
   std::uint32_t initialised_ = 0;  // nodes below it have been written
-  Node* nodes_;
+  Nodes nodes_;
 
   // Invariant: bucket_of(deadline), which depends on now_, names the bucket that each armed node is in.
   Key now_ = 0;

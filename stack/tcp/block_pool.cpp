@@ -7,25 +7,17 @@
 namespace backstop::tcp {
 namespace {
 
-constexpr std::size_t data_alignment = 64;
-
 std::uint32_t share_of(std::uint32_t count) { return count > 1 ? count - std::max(count / 8, 1u) : count; }
 
 }  // namespace
 
 BlockPool::BlockPool(std::uint32_t count, std::uint32_t block_size, std::pmr::memory_resource& memory)
-    : memory_(memory),
-      count_(count),
+    : count_(count),
       share_(share_of(count)),
       block_size_(block_size),
       block_bits_(static_cast<std::uint32_t>(std::countr_zero(block_size))),
-      data_(static_cast<std::byte*>(memory.allocate(std::size_t{count} * block_size, data_alignment))),
-      links_(static_cast<Link*>(memory.allocate(std::size_t{count} * sizeof(Link), alignof(Link)))) {}
-
-BlockPool::~BlockPool() {
-  memory_.deallocate(links_, std::size_t{count_} * sizeof(Link), alignof(Link));
-  memory_.deallocate(data_, std::size_t{count_} * block_size_, data_alignment);
-}
+      data_(std::size_t{count} * block_size, memory),
+      links_(count, memory) {}
 
 BlockId BlockPool::take_for_arrival() {
   if (arrivals_ == share_) return no_block;
@@ -62,7 +54,7 @@ void BlockPool::give_back_arrival(BlockId block) {
 }
 
 std::size_t BlockPool::required_memory(std::uint32_t count, std::uint32_t block_size) {
-  return std::size_t{count} * (block_size + sizeof(Link)) + data_alignment + alignof(Link);
+  return Octets::required_memory(std::size_t{count} * block_size) + Links::required_memory(count);
 }
 
 }  // namespace backstop::tcp

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "stack/tcp/places.hpp"
+
 namespace backstop::tcp {
 
 using BlockId = std::uint32_t;
@@ -17,9 +19,6 @@ class BlockPool {
  public:
   /// `block_size` is a power of two. Blocks that were never taken are never touched, so they cost no resident memory.
   BlockPool(std::uint32_t count, std::uint32_t block_size, std::pmr::memory_resource& memory);
-  ~BlockPool();
-  BlockPool(const BlockPool&) = delete;
-  BlockPool& operator=(const BlockPool&) = delete;
 
   // Text that leaves and text that arrives each leave the last eighth of all blocks to the other. Why: a user who
   // answers what he reads could never answer, and so never read on, if what arrives were allowed every block; and two
@@ -38,8 +37,8 @@ class BlockPool {
   void give_back(BlockId block);
   void give_back_arrival(BlockId block);
 
-  [[nodiscard]] std::byte* data(BlockId block) { return data_ + std::size_t{block} * block_size_; }
-  [[nodiscard]] const std::byte* data(BlockId block) const { return data_ + std::size_t{block} * block_size_; }
+  [[nodiscard]] std::byte* data(BlockId block) { return &data_[std::size_t{block} * block_size_]; }
+  [[nodiscard]] const std::byte* data(BlockId block) const { return &data_[std::size_t{block} * block_size_]; }
   [[nodiscard]] BlockId next(BlockId block) const { return links_[block].next; }
   void set_next(BlockId block, BlockId next) { links_[block].next = next; }
   /// A number that the borrower keeps with the block.
@@ -63,14 +62,15 @@ class BlockPool {
     BlockId next;
     std::uint32_t tag;
   };
+  using Octets = Places<std::byte, 0>;
+  using Links = Places<Link, 28>;
 
-  std::pmr::memory_resource& memory_;
   std::uint32_t count_;
   std::uint32_t share_;  // most blocks that text that leaves, or that arrives, may have
   std::uint32_t block_size_;
   std::uint32_t block_bits_;  // the logarithm of the size
-  std::byte* data_;
-  Link* links_;
+  Octets data_;
+  Links links_;
   BlockId free_ = no_block;    // blocks that were given back
   std::uint32_t touched_ = 0;  // blocks below this one have been taken at least once
   std::uint32_t in_use_ = 0;

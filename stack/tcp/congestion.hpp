@@ -38,7 +38,7 @@ struct CongestionHistory {
   CubicEpoch cubic;
 };
 
-using HistoryPool = LoanPool<CongestionHistory>;
+using HistoryPool = LoanPool<CongestionHistory, 22>;
 
 /// What a connection sees that has borrowed none. Nobody may write to it.
 inline constexpr CongestionHistory no_history;

@@ -42,7 +42,7 @@ struct Flight {
   std::uint8_t timeouts = 0;  ///< in a row, with nothing acknowledged: against R1
 };
 
-using FlightPool = LoanPool<Flight>;
+using FlightPool = LoanPool<Flight, 16>;
 
 /// What a connection sees that has borrowed none. Nobody may write to it.
 inline constexpr Flight nothing_in_flight;

@@ -7,20 +7,15 @@
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
-#include <type_traits>
+
+#include "stack/tcp/places.hpp"
 
 namespace backstop::tcp {
 
-template <class Loan>
+template <class Loan, std::size_t lines>
 class LoanPool {
  public:
-  LoanPool(std::uint32_t count, std::pmr::memory_resource& memory)
-      : memory_(memory),
-        count_(count),
-        places_(static_cast<Place*>(memory.allocate(required_memory(count), alignof(Place)))) {}
-  ~LoanPool() { memory_.deallocate(places_, required_memory(count_), alignof(Place)); }
-  LoanPool(const LoanPool&) = delete;
-  LoanPool& operator=(const LoanPool&) = delete;
+  LoanPool(std::uint32_t count, std::pmr::memory_resource& memory) : places_(count, memory) {}
 
   /// A fresh one. No more than `count` may be lent at a time.
   Loan* take() {
@@ -37,21 +32,20 @@ class LoanPool {
   }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
 
-  static constexpr std::size_t required_memory(std::uint32_t count) { return std::size_t{count} * sizeof(Place); }
+  static constexpr std::size_t required_memory(std::uint32_t count) {
+    return Places<Place, lines>::required_memory(count);
+  }
 
  private:
-  static_assert(std::is_trivially_destructible_v<Loan>);
   union Place {
     Loan loan;
     Place* next_free;
   };
 
-  std::pmr::memory_resource& memory_;
-  std::uint32_t count_;
+  Places<Place, lines> places_;
   std::uint32_t touched_ = 0;
   std::uint32_t in_use_ = 0;
   Place* free_ = nullptr;
-  Place* places_;
 };
 
 }  // namespace backstop::tcp

@@ -6,15 +6,9 @@
 namespace backstop::tcp {
 
 SentPool::SentPool(std::uint32_t count, std::uint32_t connections, std::pmr::memory_resource& memory)
-    : memory_(memory),
-      count_(count),
-      without_record_(connections),
-      records_(
-          static_cast<SentRecord*>(memory.allocate(std::size_t{count} * sizeof(SentRecord), alignof(SentRecord)))) {
+    : records_(count, memory), count_(count), without_record_(connections) {
   assert(count >= connections);
 }
-
-SentPool::~SentPool() { memory_.deallocate(records_, std::size_t{count_} * sizeof(SentRecord), alignof(SentRecord)); }
 
 RecordId SentPool::take(bool first) {
   if (!first && count_ - in_use_ <= without_record_) return no_record;
@@ -36,10 +30,6 @@ void SentPool::give_back(RecordId record, bool last) {
   free_ = record;
   --in_use_;
   if (last) ++without_record_;
-}
-
-std::size_t SentPool::required_memory(std::uint32_t count) {
-  return std::size_t{count} * sizeof(SentRecord) + alignof(SentRecord);
 }
 
 void SentList::append(SentPool& pool, SeqNum seq, SeqNum end, Instant now, bool push) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "stack/tcp/places.hpp"
 #include "stack/tcp/time.hpp"
 #include "stack/wire/seq.hpp"
 
@@ -33,9 +34,6 @@ struct SentRecord {
 class SentPool {
  public:
   SentPool(std::uint32_t count, std::uint32_t connections, std::pmr::memory_resource& memory);
-  ~SentPool();
-  SentPool(const SentPool&) = delete;
-  SentPool& operator=(const SentPool&) = delete;
 
   /// `first`: the list that asks is empty, and so has a right to one. no_record when the rest is taken.
   RecordId take(bool first);
@@ -43,13 +41,14 @@ class SentPool {
   [[nodiscard]] SentRecord& operator[](RecordId record) { return records_[record]; }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
 
-  static std::size_t required_memory(std::uint32_t count);
+  static std::size_t required_memory(std::uint32_t count) { return Records::required_memory(count); }
 
  private:
-  std::pmr::memory_resource& memory_;
+  using Records = Places<SentRecord, 26>;
+
+  Records records_;
   std::uint32_t count_;
   std::uint32_t without_record_;  // connections that hold no record
-  SentRecord* records_;
   RecordId free_ = no_record;
   std::uint32_t touched_ = 0;
   std::uint32_t in_use_ = 0;

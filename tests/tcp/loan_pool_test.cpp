@@ -19,7 +19,7 @@ struct Thing {
 }  // namespace
 
 TEST_CASE("LoanPool: each of the connections can borrow one, and what comes back is lent again, fresh") {
-  tcp::LoanPool<Thing> pool{3, *std::pmr::get_default_resource()};
+  tcp::LoanPool<Thing, 0> pool{3, *std::pmr::get_default_resource()};
   std::array<Thing*, 3> lent{};
   for (Thing*& thing : lent) {
     thing = pool.take();
@@ -42,7 +42,7 @@ TEST_CASE("LoanPool: memory of what was never lent is not touched") {
   std::array<std::byte, 4096> memory{};
   memory.fill(std::byte{0xa5});
   std::pmr::monotonic_buffer_resource resource{memory.data(), memory.size(), std::pmr::null_memory_resource()};
-  tcp::LoanPool<std::array<std::byte, 64>> pool{32, resource};
+  tcp::LoanPool<std::array<std::byte, 64>, 0> pool{32, resource};
   for (int i = 0; i < 100; ++i) pool.give_back(pool.take());
   (void)pool.take();
   const auto touched = memory.size() - static_cast<std::size_t>(std::ranges::count(memory, std::byte{0xa5}));
