@@ -151,12 +151,12 @@ std::uint32_t Core::open_slot(const FourTuple& tuple, tcp::OptionSetId options) 
   return index;
 }
 
-std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, tcp::OptionSetId options,
-                                                const wire::Segment& syn, Instant now, InitialNumbers numbers) {
+std::uint32_t Core::open_passive(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
+                                 Instant now, const InitialNumbers& numbers) {
   const std::uint32_t index = open_slot(tuple, options);
   if (index == none) {
     drop(Drop::tcp_no_resources);
-    return std::nullopt;
+    return none;
   }
   ++statistics_.passive_opens;
   slots_[index].is_half_open = true;
@@ -166,7 +166,7 @@ std::optional<std::uint32_t> Core::open_passive(const FourTuple& tuple, tcp::Opt
   return index;
 }
 
-tcp::FirstNumbers Core::choose_numbers(const FourTuple& tuple, InitialNumbers wanted, Instant now) const {
+tcp::FirstNumbers Core::choose_numbers(const FourTuple& tuple, const InitialNumbers& wanted, Instant now) const {
   tcp::FirstNumbers numbers = tcp::first_numbers(secret_, tuple, now);
   if (wanted.isn) numbers.isn = *wanted.isn;
   if (wanted.timestamp) numbers.timestamp_offset = *wanted.timestamp - tcp::timestamp_clock(now);
@@ -275,7 +275,8 @@ std::optional<Event> Core::next_event() {
     Slot& slot = slots_[index];
     slot.has_event = false;
     const Readiness what = std::exchange(slot.tcb.news, {});
-    if (slot.in_use && slot.tcb.attached && what.any()) return Event{handle_of(index), what};
+    if (slot.in_use && slot.tcb.attached && what.any())
+      return std::optional<Event>{std::in_place, handle_of(index), what};
   }
   return std::nullopt;
 }

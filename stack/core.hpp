@@ -44,7 +44,7 @@ class Core {
   // Opening.
   std::expected<HandleId, Error> listen(Endpoint local, ListenOptions options);
   std::expected<HandleId, Error> connect(Endpoint remote, Instant now, const ConnectOptions& options);
-  std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now, InitialNumbers numbers);
+  std::expected<HandleId, Error> accept_syn(const SynInfo& syn, Instant now, const InitialNumbers& numbers);
   void refuse(const SynInfo& syn);
   void unreachable(const SynInfo& syn, wire::UnreachableCode code);
   void answer_with_cookie(const SynInfo& syn, Instant now);
@@ -171,7 +171,7 @@ class Core {
   [[nodiscard]] bool is_broadcast(Ipv4Address address) const;
   void segment_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   bool plain_segment_arrives(const InboundPacket& packet, Instant now);
-  void expected_segment_arrives(std::uint32_t index, const wire::PlainSegment& segment, bool is_verified, Instant now);
+  void expected_segment_arrives(std::uint32_t index, wire::PlainSegment& segment, bool is_verified, Instant now);
   void show_to_taps(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   template <class Call>
   void call_taps(Call call);
@@ -196,8 +196,8 @@ class Core {
   void send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn, Instant now);
   std::optional<wire::Segment> take_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& ack,
                                            Instant now);
-  std::optional<std::uint32_t> open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options,
-                                              const wire::Segment& syn, const wire::Segment& ack, Instant now);
+  std::uint32_t open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
+                               const wire::Segment& ack, Instant now);
   bool listener_takes_cookie(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& ack,
                              Instant now);
   bool tap_takes_cookie(const wire::Ipv4Header& header, const wire::Segment& ack, Instant now);
@@ -215,11 +215,16 @@ class Core {
   std::uint32_t allocate_slot();
   void free_slot(std::uint32_t index);
   std::uint32_t open_slot(const FourTuple& tuple, tcp::OptionSetId options);
-  std::optional<std::uint32_t> open_passive(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
-                                            Instant now, InitialNumbers numbers = {});
-  [[nodiscard]] tcp::FirstNumbers choose_numbers(const FourTuple& tuple, InitialNumbers wanted, Instant now) const;
+  std::uint32_t open_passive(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn, Instant now,
+                             const InitialNumbers& numbers = {});
+  [[nodiscard]] tcp::FirstNumbers choose_numbers(const FourTuple& tuple, const InitialNumbers& wanted,
+                                                 Instant now) const;
   [[nodiscard]] std::uint32_t find_slot(const FourTuple& tuple);
   [[nodiscard]] HandleId handle_of(std::uint32_t index) const { return {index, slots_[index].generation, false}; }
+  /// The same as what a call returns, made in its place.
+  [[nodiscard]] std::expected<HandleId, Error> opened(std::uint32_t index) const {
+    return std::expected<HandleId, Error>{std::in_place, index, slots_[index].generation, false};
+  }
   void settle_slot(std::uint32_t index);
   void retire(std::uint32_t index);
   void adopt(std::uint32_t listener, std::uint32_t child);

@@ -78,7 +78,7 @@ std::expected<HandleId, Error> Core::connect(Endpoint remote, Instant now, const
   const tcp::FirstNumbers first = choose_numbers(tuple, options.numbers, now);
   tcp::open_actively(slots_[index].tcb, tuple, first.isn, first.timestamp_offset, environment_, now);
   push_ready(index);  // its SYN is all that there is to do
-  return handle_of(index);
+  return opened(index);
 }
 
 // RFC 6056 section 3.3.3: where the search begins depends on the remote end and the secret, and moves on with each
@@ -97,24 +97,24 @@ std::uint16_t Core::choose_port(Ipv4Address local, Endpoint remote) {
   return 0;
 }
 
-std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now, InitialNumbers numbers) {
+std::expected<HandleId, Error> Core::accept_syn(const SynInfo& info, Instant now, const InitialNumbers& numbers) {
   now_ = now;
   if (find_slot(info.tuple) != none) return std::unexpected(Error::connection_already_exists);
   if (info.cookie) return accept_by_cookie(info, now);
   wire::Segment syn = syn_of(info);
   // While the tap is still being asked, the SYN's text is at hand; later the peer sends it again.
   if (syn_in_hand_ != nullptr && syn_in_hand_->seq == info.irs) syn.text = syn_in_hand_->text;
-  const auto index = open_passive(info.tuple, tcp::default_options, syn, now, numbers);
-  if (!index) return std::unexpected(Error::insufficient_resources);
-  settle_slot(*index);
-  return handle_of(*index);
+  const std::uint32_t index = open_passive(info.tuple, tcp::default_options, syn, now, numbers);
+  if (index == none) return std::unexpected(Error::insufficient_resources);
+  settle_slot(index);
+  return opened(index);
 }
 
 std::expected<HandleId, Error> Core::accept_by_cookie(const SynInfo& info, Instant now) {
-  const auto index = open_by_cookie(info.tuple, tcp::default_options, syn_of(info), ack_of(info), now);
-  if (!index) return std::unexpected(Error::insufficient_resources);
-  settle_slot(*index);
-  return handle_of(*index);
+  const std::uint32_t index = open_by_cookie(info.tuple, tcp::default_options, syn_of(info), ack_of(info), now);
+  if (index == none) return std::unexpected(Error::insufficient_resources);
+  settle_slot(index);
+  return opened(index);
 }
 
 void Core::refuse(const SynInfo& info) {
@@ -197,7 +197,7 @@ std::expected<HandleId, Error> Core::accept(HandleId id) {
   slot.listener = none;
   slot.acceptable = false;
   push_event(index);
-  return handle_of(index);
+  return opened(index);
 }
 
 bool Core::has_acceptable(HandleId id) {

@@ -35,7 +35,7 @@ void Core::receive(const InboundPacket& packet, Instant now) {
 // look at segments want to hear more of one than this reads. Returns false when it is to be read and judged in general.
 bool Core::plain_segment_arrives(const InboundPacket& packet, Instant now) {
   if (watching_taps_ > 0) return false;
-  const auto plain = wire::parse_plain_segment(packet.bytes);
+  auto plain = wire::parse_plain_segment(packet.bytes);
   if (!plain) return false;
   const std::uint32_t index = find_slot(plain->tuple);
   if (index == none) return false;
@@ -54,8 +54,7 @@ bool Core::plain_segment_arrives(const InboundPacket& packet, Instant now) {
 
 // Header prediction: its text is read once, summed while it is copied to where it belongs. A wrong sum is noticed
 // before anything has come of it.
-void Core::expected_segment_arrives(std::uint32_t index, const wire::PlainSegment& segment, bool is_verified,
-                                    Instant now) {
+void Core::expected_segment_arrives(std::uint32_t index, wire::PlainSegment& segment, bool is_verified, Instant now) {
   if (!tcp::expected_segment_arrives(slots_[index].tcb, segment, is_verified, environment_, now)) {
     return drop(Drop::tcp_bad_checksum);
   }
@@ -183,10 +182,10 @@ void Core::listener_takes_syn(std::uint32_t index, const FourTuple& tuple, const
   const ListenerSlot& listener = listeners_[index];
   if (listener.is_full()) return drop(Drop::tcp_backlog_full);
   if (wants_cookie(listener)) return send_cookie(tuple, listener.options, syn, now);
-  const auto child = open_passive(tuple, listener.options, syn, now);
-  if (!child) return;
-  adopt(index, *child);
-  push_ready(*child);  // its SYN,ACK is all that there is to do
+  const std::uint32_t child = open_passive(tuple, listener.options, syn, now);
+  if (child == none) return;
+  adopt(index, child);
+  push_ready(child);  // its SYN,ACK is all that there is to do
 }
 
 // CLOSED (section 3.10.7.1), or a SYN whose fate a tap decides.

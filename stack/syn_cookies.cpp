@@ -39,11 +39,11 @@ std::optional<wire::Segment> Core::take_cookie(const FourTuple& tuple, tcp::Opti
   return syn;
 }
 
-std::optional<std::uint32_t> Core::open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options,
-                                                  const wire::Segment& syn, const wire::Segment& ack, Instant now) {
-  const auto index = open_passive(tuple, options, syn, now, {.isn = ack.ack - 1});
-  if (!index) return std::nullopt;
-  tcp::Tcb& tcb = slots_[*index].tcb;
+std::uint32_t Core::open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
+                                   const wire::Segment& ack, Instant now) {
+  const std::uint32_t index = open_passive(tuple, options, syn, now, {.isn = ack.ack - 1});
+  if (index == none) return none;
+  tcp::Tcb& tcb = slots_[index].tcb;
   tcb.rcv.wnd = tcp::cookie_window(environment_.options(tcb).receive_buffer);
   tcp::complete_by_cookie(tcb, ack, environment_, now);
   return index;
@@ -59,10 +59,10 @@ bool Core::listener_takes_cookie(std::uint32_t listener, const wire::Ipv4Header&
     drop(Drop::tcp_backlog_full);
     return true;
   }
-  const auto child = open_by_cookie(tuple, options, *syn, ack, now);
-  if (!child) return true;
-  adopt(listener, *child);
-  settle_slot(*child);
+  const std::uint32_t child = open_by_cookie(tuple, options, *syn, ack, now);
+  if (child == none) return true;
+  adopt(listener, child);
+  settle_slot(child);
   return connection_takes(header, ack, now);  // its text, and its FIN
 }
 

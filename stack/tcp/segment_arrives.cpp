@@ -482,7 +482,7 @@ class SegmentArrives {
 /// What the eight steps come to for a segment that is_expected(), but for putting its text to its place.
 void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env, Instant now) {
   note_heard(tcb, now);
-  remember_timestamp(tcb, segment.seq, segment.timestamps, now);
+  remember_timestamp(tcb, segment.seq, segment.timestamps(), now);
   const std::uint32_t window = std::uint32_t{segment.window} << tcb.snd.scale;
   if (tcb.state == State::syn_received) {
     set_send_window(tcb, segment.seq, segment.ack, window);
@@ -518,16 +518,13 @@ bool may_follow(const Tcb& tcb, const wire::PlainSegment& segment, const Environ
 bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env) {
   return !segment.flags.has(wire::Flag::rst) && segment.seq == tcb.rcv.nxt &&
          acknowledges_what_is_out(tcb, segment.ack) && may_follow(tcb, segment, env) &&
-         segment.timestamps.has_value() == tcb.timestamps &&
-         (!tcb.timestamps || !is_before(segment.timestamps->value, tcb.ts_recent)) &&
+         segment.stamped == tcb.timestamps && (!tcb.timestamps || !is_before(segment.ts_value, tcb.ts_recent)) &&
          !(tcb.ecn && segment.congestion_experienced) && !tcb.receive_queue.has_gaps();
 }
 
-bool expected_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, bool is_verified, Environment& env,
-                              Instant now) {
-  wire::Checksum sum = segment.sum;
-  tcb.receive_queue.place(env.blocks, segment.text, is_verified ? nullptr : &sum);
-  if (!is_verified && sum.finish() != 0) {
+bool expected_segment_arrives(Tcb& tcb, wire::PlainSegment& segment, bool is_verified, Environment& env, Instant now) {
+  tcb.receive_queue.place(env.blocks, segment.text, is_verified ? nullptr : &segment.sum);
+  if (!is_verified && segment.sum.finish() != 0) {
     tcb.receive_queue.refuse(env.blocks);
     return false;
   }

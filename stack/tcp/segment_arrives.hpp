@@ -20,10 +20,9 @@ std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segm
 /// our FIN, and carry the peer's.
 bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Environment& env);
 /// The short cut: what segment_arrives() comes to for a segment that is expected. Unless its checksum `is_verified`,
-/// its text is summed while it is copied to where it belongs. False when the checksum was wrong; then nothing has
-/// happened. The connection may be CLOSED afterwards.
-bool expected_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, bool is_verified, Environment& env,
-                              Instant now);
+/// its text is added to its sum while it is copied to where it belongs. False when the checksum was wrong; then nothing
+/// has happened. The connection may be CLOSED afterwards.
+bool expected_segment_arrives(Tcb& tcb, wire::PlainSegment& segment, bool is_verified, Environment& env, Instant now);
 
 /// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN, and
 /// its FIN, are kept.

@@ -17,12 +17,17 @@ struct PlainSegment {
   SeqNum seq;
   SeqNum ack;
   Flags flags;
-  std::uint16_t window = 0;  ///< as on the wire, not scaled
-  std::optional<Timestamps> timestamps;
-  Bytes text;
-  Checksum sum;                         ///< of the pseudo-header and the TCP header
   bool congestion_experienced = false;  ///< the CE mark (RFC 3168 section 5)
+  bool stamped = false;                 ///< it has timestamps
+  std::uint16_t window = 0;             ///< as on the wire, not scaled
+  std::uint32_t ts_value = 0;
+  std::uint32_t ts_echo = 0;
+  Bytes text;
+  Checksum sum;  ///< of the pseudo-header and the TCP header
 
+  [[nodiscard]] std::optional<Timestamps> timestamps() const {
+    return stamped ? std::optional{Timestamps{ts_value, ts_echo}} : std::nullopt;
+  }
   [[nodiscard]] bool checksum_is_right() const;
   /// The same as a segment of any form.
   [[nodiscard]] Segment segment() const;

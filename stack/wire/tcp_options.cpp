@@ -123,7 +123,7 @@ bool is_full_offer(const TcpOptions& options) {
 void read_full_offer(Bytes bytes, TcpOptions& options) {
   options.mss = load16(bytes, 2);
   options.sack_permitted = true;
-  options.timestamps = Timestamps{load32(bytes, 8), load32(bytes, 12)};
+  options.timestamps.emplace(load32(bytes, 8), load32(bytes, 12));
   options.window_scale = load8(bytes, 19);
 }
 
@@ -143,14 +143,16 @@ bool has_only_timestamps(const TcpOptions& options) {
 
 TcpOptions parse_options(Bytes bytes) {
   TcpOptions options;
+  parse_options(bytes, options);
+  return options;
+}
+
+void parse_options(Bytes bytes, TcpOptions& options) {
   if (bytes.size() == padded_timestamps_size && load32(bytes, 0) == padded_timestamps) {
-    options.timestamps = Timestamps{load32(bytes, 4), load32(bytes, 8)};
-    return options;
+    options.timestamps.emplace(load32(bytes, 4), load32(bytes, 8));
+    return;
   }
-  if (is_full_offer(bytes)) {
-    read_full_offer(bytes, options);
-    return options;
-  }
+  if (is_full_offer(bytes)) return read_full_offer(bytes, options);
   while (!bytes.empty()) {
     const std::uint8_t kind = load8(bytes, 0);
     if (kind == kind_end) break;
@@ -164,7 +166,6 @@ TcpOptions parse_options(Bytes bytes) {
     read_option(bytes.first(size), options);
     bytes = bytes.subspan(size);
   }
-  return options;
 }
 
 std::size_t emit_options(const TcpOptions& options, std::span<std::byte, max_options_size> bytes) {

@@ -82,6 +82,8 @@ inline constexpr std::size_t padded_timestamps_size = 12;
 /// Reads the options part of a TCP header. An option with an illegal length ends the reading (RFC 9293 MUST-7); what
 /// stood before it counts.
 TcpOptions parse_options(Bytes options);
+/// The same into `found`, which is fresh.
+void parse_options(Bytes options, TcpOptions& found);
 
 /// Writes the options and returns their size, at most 40. Each is padded in front to a multiple of four, so that no end
 /// of options is needed; octets behind the size are not touched.

@@ -39,7 +39,7 @@ Reply by_prediction(Tcb& tcb, const wire::Segment& segment, Environment& env, In
   addressed.destination_port = tuple.local.port;
   const wire::Ipv4Header ip{.source = tuple.remote.address, .destination = tuple.local.address};
   const test::Packet packet = test::tcp_packet(ip, addressed);
-  const auto plain = wire::parse_plain_segment(packet);
+  auto plain = wire::parse_plain_segment(packet);
   if (!plain) return segment_arrives(tcb, segment, false, env, now);
   CHECK(plain->tuple == tuple);
   CHECK(plain->checksum_is_right());
