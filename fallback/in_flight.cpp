@@ -73,7 +73,8 @@ void FallbackManager::hand_over(std::uint32_t index) {
 }
 
 void FallbackManager::leave_pending(std::uint32_t index) {
-  pending_.erase(pending_.hash(places_[index].syn.tuple), index);
+  const auto tag_of = [this](std::uint32_t place) { return pending_.hash(places_[place].syn.tuple); };
+  pending_.erase(tag_of(index), index, tag_of);
   deadlines_.cancel(index);
   --log_.gauges.pending;
 }

@@ -196,7 +196,7 @@ void Core::retire(std::uint32_t index) {
   Slot& slot = slots_[index];
   wheel_.cancel(index);
   if (slot.in_table) {
-    table_.erase(slot.tag, index);
+    table_.erase(slot.tag, index, [this](std::uint32_t other) { return slots_[other].tag; });
     slot.in_table = false;
   }
   const bool half_open_child = slot.listener != none && !slot.acceptable;

@@ -44,29 +44,52 @@ class FlowTable {
   template <class TupleOf>
   [[nodiscard]] std::uint32_t find(const FourTuple& tuple, TupleOf&& tuple_of) {
     const std::uint32_t tag = tag_of(tuple);
-    for (std::size_t at = tag & mask_; !entries_[at].empty(); at = (at + 1) & mask_) {
+    for (std::size_t at = tag & mask_; entries_[at] != empty; at = (at + 1) & mask_) {
       const Entry entry = entries_[at];
-      if (entry.tag == tag && tuple_of(entry.slot()) == tuple) return entry.slot();
+      if (((entry ^ tag) & ~slot_mask_) == 0 && tuple_of(slot_in(entry)) == tuple) return slot_in(entry);
     }
     return no_slot;
   }
 
   /// The tuple must not be in the table, and there must be room. Returns the tag that erase() asks for.
   std::uint32_t insert(const FourTuple& tuple, std::uint32_t slot);
-  /// Takes out what was inserted for this slot, with this tag; false when it is not there.
-  bool erase(std::uint32_t tag, std::uint32_t slot);
+  /// Takes out what was inserted for this slot, with this tag; false when it is not there. `tag_of(slot)` tells the tag
+  /// of another slot in the table.
+  template <class TagOf>
+  bool erase(std::uint32_t tag, std::uint32_t slot, TagOf&& tag_of) {
+    for (std::size_t at = tag & mask_; entries_[at] != empty; at = (at + 1) & mask_) {
+      if (entries_[at] != entry_of(tag, slot)) continue;
+      close_gap(at, tag_of);
+      --size_;
+      return true;
+    }
+    return false;
+  }
 
   [[nodiscard]] std::uint32_t size() const { return size_; }
 
  private:
-  // Why: two numbers only, so that a probe seldom leaves its cache line; the tag spares nearly all looks at tuples.
-  struct Entry {
-    std::uint32_t slot_plus_one = 0;  // 0: empty
-    std::uint32_t tag = 0;            // the hash
+  // The slot and one, in as many bits as there are slots for; above them the same bits of the hash, which spare nearly
+  // all looks at tuples. Why in one number: each connection has a cache line here that nobody else has looked at for
+  // long, and the fewer there are, the sooner one is met again.
+  using Entry = std::uint32_t;
+  static constexpr Entry empty = 0;
 
-    [[nodiscard]] bool empty() const { return slot_plus_one == 0; }
-    [[nodiscard]] std::uint32_t slot() const { return slot_plus_one - 1; }
-  };
+  [[nodiscard]] Entry entry_of(std::uint32_t tag, std::uint32_t slot) const { return (tag & ~slot_mask_) | (slot + 1); }
+  [[nodiscard]] std::uint32_t slot_in(Entry entry) const { return (entry & slot_mask_) - 1; }
+
+  // Moves entries back over the gap until none would be cut off from its home place, so that no tombstones are needed.
+  template <class TagOf>
+  void close_gap(std::size_t gap, TagOf& tag_of) {
+    for (std::size_t at = (gap + 1) & mask_; entries_[at] != empty; at = (at + 1) & mask_) {
+      const std::size_t from_home = (at - tag_of(slot_in(entries_[at]))) & mask_;
+      const std::size_t from_gap = (at - gap) & mask_;
+      if (from_home < from_gap) continue;
+      entries_[gap] = entries_[at];
+      gap = at;
+    }
+    entries_[gap] = empty;
+  }
 
   // Why the last is kept: what is not found is mostly inserted next, and the hash is the greater part of both.
   std::uint32_t tag_of(const FourTuple& tuple) {
@@ -76,10 +99,10 @@ class FlowTable {
     }
     return last_tag_;
   }
-  void close_gap(std::size_t gap);
 
   tcp::SipKey key_;
   std::size_t mask_;
+  Entry slot_mask_;
   std::uint32_t max_entries_;
   std::uint32_t size_ = 0;
   std::pmr::memory_resource* memory_;
