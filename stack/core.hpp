@@ -40,6 +40,7 @@ class Core {
   std::optional<OutboundPacket> transmit(Instant now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   std::optional<Event> next_event();
+  [[nodiscard]] bool has_events() const { return !events_.empty() || !listener_events_.empty(); }
 
   // Opening.
   std::expected<HandleId, Error> listen(Endpoint local, ListenOptions options);

@@ -26,6 +26,7 @@ void Stack::receive(const InboundPacket& packet, Instant now) { core_->receive(p
 std::optional<OutboundPacket> Stack::transmit(Instant now) { return core_->transmit(now); }
 std::optional<Instant> Stack::next_deadline() const { return core_->next_deadline(); }
 std::optional<Event> Stack::next_event() { return core_->next_event(); }
+bool Stack::has_events() const { return core_->has_events(); }
 
 std::expected<Listener, Error> Stack::listen(Endpoint local, ListenOptions options) {
   const auto id = core_->listen(local, options);

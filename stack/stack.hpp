@@ -64,6 +64,8 @@ class Stack {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   /// The next handle that has news.
   std::optional<Event> next_event();
+  /// Whether next_event() may have one.
+  [[nodiscard]] bool has_events() const;
 
   /// Passive open on an address of ours, or on every address (0.0.0.0), and a port.
   /// Errors: connection_already_exists, insufficient_resources, local_unspecified.

@@ -121,16 +121,18 @@ int EventLoop::receive_packets(Instant time) {
 void EventLoop::move_packets(Instant time) {
   const int taken = receive_packets(time);
   bool sent = false;
-  // Deadlines act while the stack sends. What the hook says to that goes out in the second pass, which meets no more of
+  // Deadlines act while the stack sends. What the hook says to that goes out in a second pass, which meets no more of
   // them: it is the same time still.
-  for (int pass = 0; pass < 2; ++pass) {
+  int passes = 0;
+  do {
     if (hook_) hook_deadline_ = hook_(time);
     sent = transmit_all(stack_, device_, time) || sent;
-  }
+  } while (++passes < 2 && stack_.has_events());
   if (device_.fd() >= 0) answers_.turned(taken, sent);
 }
 
 void EventLoop::call_posted() {
+  if (!has_posts_) return;
   std::unique_lock lock(mutex_);
   for (std::size_t left = posted_.size(); left > 0; --left) {
     Callback function = std::move(posted_.front());
@@ -140,6 +142,7 @@ void EventLoop::call_posted() {
     function = nullptr;  // What it holds is destroyed without the lock, too.
     lock.lock();
   }
+  has_posts_ = !posted_.empty();
 }
 
 void EventLoop::call_due(Instant now) {
@@ -150,11 +153,7 @@ void EventLoop::call_due(Instant now) {
 }
 
 Instant EventLoop::next_deadline() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!posted_.empty()) return immediately;
-  }
-  if (stopping_) return immediately;
+  if (has_posts_ || stopping_) return immediately;
   Instant next = std::min(stack_.next_deadline().value_or(never), hook_deadline_.value_or(never));
   if (!timers_.empty()) next = std::min(next, timers_.begin()->first.first);
   return next;
@@ -197,8 +196,8 @@ void EventLoop::post(Callback function) {
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    first = posted_.empty();
     posted_.push_back(std::move(function));
+    first = !has_posts_.exchange(true);
   }
   if (first) wake();
 }

@@ -151,8 +151,9 @@ class EventLoop {
   Alarm alarm_;
 
   std::atomic<bool> stopping_ = false;
-  std::mutex mutex_;  ///< of posted_
+  std::mutex mutex_;  ///< of posted_, and of writing has_posts_
   std::deque<Callback> posted_;
+  std::atomic<bool> has_posts_ = false;  ///< Why: it spares each turn the lock.
 
   std::uint64_t next_token_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Watched>> watched_;

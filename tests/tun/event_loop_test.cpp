@@ -300,6 +300,36 @@ TEST_CASE("Event loop: the hook says when it wants to be called next") {
   CHECK(std::ranges::is_sorted(times));
 }
 
+TEST_CASE("Event loop: the hook hears of a deadline in the turn that met it") {
+  IdleLoop idle;
+  ConnectionOptions impatient;
+  impatient.user_timeout = 1ms;
+  auto listener = idle.stack.listen({{}, 7}, {.connections = impatient});
+  Stack peer(small_config(left_address));
+  const auto peers_end = peer.connect({right_address, 7}, EventLoop::now());
+  std::expected<Stream, Error> stream;
+  Instant before{};
+  std::optional<bool> same_turn;
+  idle.loop.on_turn([&](Instant now) -> std::optional<Instant> {
+    while (const auto event = idle.stack.next_event()) {
+      if (event->what.acceptable) {
+        stream = listener->accept();
+        CHECK(stream->write(std::array{std::byte{1}}));
+      }
+      if (event->what.closed) {
+        same_turn = now == before;
+        idle.loop.stop();
+      }
+    }
+    before = now;
+    if (*stream) return std::nullopt;
+    poll(peer, idle.wire.left(), now);  // No longer than it takes to connect: the text is never acknowledged.
+    return now;
+  });
+  idle.run();
+  CHECK(same_turn == true);
+}
+
 TEST_CASE("Event loop: an idle loop sleeps") {
   IdleLoop idle;
   int turns = 0;
