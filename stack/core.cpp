@@ -140,7 +140,7 @@ std::uint32_t Core::find_slot(const FourTuple& tuple) {
   return index;
 }
 
-std::uint32_t Core::open_slot(const FourTuple& tuple, tcp::OptionSetId options) {
+[[gnu::noinline]] std::uint32_t Core::open_slot(const FourTuple& tuple, tcp::OptionSetId options) {
   const std::uint32_t index = allocate_slot();
   if (index == none) return none;
   Slot& slot = slots_[index];

@@ -7,7 +7,7 @@ using Tick = std::chrono::duration<std::int64_t, std::ratio<4, 1'000'000>>;
 
 }  // namespace
 
-FirstNumbers first_numbers(const SipKey& secret, const FourTuple& tuple, Instant now) {
+[[gnu::noinline]] FirstNumbers first_numbers(const SipKey& secret, const FourTuple& tuple, Instant now) {
   SipHash24 hash{secret};
   hash.add((std::uint64_t{tuple.local.address.value} << 32) | tuple.remote.address.value);
   const std::uint64_t both = hash.finish((std::uint64_t{tuple.local.port} << 16) | tuple.remote.port, 8 + 2 + 2);

@@ -504,7 +504,7 @@ bool window_update_is_due(const Tcb& tcb, const Environment& env) {
   return !tcb.fin_received && space >= tcb.rcv.wnd + window_step(tcb, free, tcb.mss()) && space >= 2 * tcb.rcv.wnd;
 }
 
-std::uint32_t first_window(const Tcb& tcb, const Environment& env) {
+[[gnu::noinline]] std::uint32_t first_window(const Tcb& tcb, const Environment& env) {
   return std::min(free_space(tcb, env), largest_unscaled_window);
 }
 

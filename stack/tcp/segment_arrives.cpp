@@ -45,7 +45,7 @@ void negotiate(Tcb& tcb, const wire::Segment& syn, Instant now) {
   }
 }
 
-void note_peer_syn(Tcb& tcb, const wire::Segment& syn, Instant now) {
+[[gnu::noinline]] void note_peer_syn(Tcb& tcb, const wire::Segment& syn, Instant now) {
   tcb.rcv.irs = syn.seq;
   tcb.rcv.nxt = syn.seq + 1;
   tcb.rcv.acked = tcb.rcv.irs;
@@ -572,7 +572,8 @@ void complete_by_cookie(Tcb& tcb, const wire::Segment& ack, Environment& env, In
   establish(tcb, env, now);
 }
 
-void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset, Environment& env, Instant now) {
+[[gnu::noinline]] void begin_open(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t ts_offset,
+                                  Environment& env, Instant now) {
   const Parameters& parameters = env.parameters;
   tcb.tuple = tuple;
   tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = iss;
