@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace backstop::tcp {
 namespace {
@@ -48,7 +47,7 @@ std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text, wire::C
     if (sum != nullptr) {
       sum->add_copying(text.subspan(written, part), to);
     } else {
-      std::memcpy(to, text.data() + written, part);
+      wire::copy(to, text.data() + written, part);
     }
     seq += static_cast<std::uint32_t>(part);
     written += part;
@@ -145,7 +144,7 @@ std::size_t ReceiveQueue::read(BlockPool& pool, MutableBytes buffer) {
   while (taken < buffer.size() && readable() > 0) {
     const Bytes piece = peek(pool);
     const std::size_t part = std::min(piece.size(), buffer.size() - taken);
-    std::memcpy(buffer.data() + taken, piece.data(), part);
+    wire::copy(buffer.data() + taken, piece.data(), part);
     consume(pool, static_cast<std::uint32_t>(part));
     taken += part;
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace backstop::tcp {
 
@@ -15,7 +14,7 @@ std::size_t SendQueue::write(BlockPool& pool, Bytes text) {
     const MutableBytes room = space(pool);
     if (room.empty()) break;
     const std::size_t part = std::min(room.size(), text.size() - written);
-    std::memcpy(room.data(), text.data() + written, part);
+    wire::copy(room.data(), text.data() + written, part);
     commit(static_cast<std::uint32_t>(part));
     written += part;
   }

@@ -43,5 +43,19 @@ inline void store8(MutableBytes bytes, std::size_t offset, std::uint8_t number) 
 inline void store16(MutableBytes bytes, std::size_t offset, std::uint16_t number) { store(bytes, offset, number); }
 inline void store32(MutableBytes bytes, std::size_t offset, std::uint32_t number) { store(bytes, offset, number); }
 
+/// As std::memcpy(), to call which takes longer than to copy a few octets.
+inline void copy(std::byte* to, const std::byte* from, std::size_t size) {
+  if (size >= 8) {
+    std::memcpy(to, from, size);
+    return;
+  }
+  for (const std::size_t part : {4u, 2u, 1u}) {
+    if ((size & part) == 0) continue;
+    std::memcpy(to, from, part);
+    to += part;
+    from += part;
+  }
+}
+
 }  // namespace wire
 }  // namespace backstop

@@ -15,29 +15,31 @@
 namespace backstop::wire {
 namespace {
 
-// A number and itself with its halves exchanged: the upper half of their sum is the sum of the halves, and the carry of
-// the lower half went into it, as one's complement has it.
-constexpr std::uint16_t fold(std::uint64_t total) {
-  const auto words = static_cast<std::uint32_t>((total + std::rotl(total, 32)) >> 32);
-  return static_cast<std::uint16_t>((words + std::rotl(words, 16)) >> 16);
-}
+constexpr std::size_t few = 60;  // the largest headers
 
-// The sum of what is left behind the last whole 8 octets.
-std::uint64_t sum_rest(const std::byte* data, std::size_t size) {
+// For headers and short text, which it takes no vectors for: a sum of 64 bits in one's complement, whose carry goes
+// round. `copies`: to `to`, each word on its way.
+template <bool copies>
+std::uint64_t sum_few(const std::byte* data, std::size_t size, [[maybe_unused]] std::byte* to = nullptr) {
+  const auto take = [&]<class Word>(Word word, std::size_t octets = sizeof(Word)) {
+    std::memcpy(&word, data, octets);
+    data += octets;
+    if constexpr (copies) {
+      std::memcpy(to, &word, octets);
+      to += octets;
+    }
+    return word;
+  };
   std::uint64_t total = 0;
-  if ((size & 4) != 0) {
-    total += load_native<std::uint32_t>(data);
-    data += 4;
-  }
-  if ((size & 2) != 0) {
-    total += load_native<std::uint16_t>(data);
-    data += 2;
-  }
-  if ((size & 1) != 0) {
-    std::uint16_t word = 0;
-    std::memcpy(&word, data, 1);
+  for (; size >= 8; size -= 8) {
+    const auto word = take(std::uint64_t{});
     total += word;
+    if (total < word) ++total;
   }
+  total = (total >> 32) + (total & 0xffff'ffff);
+  if ((size & 4) != 0) total += take(std::uint32_t{});
+  if ((size & 2) != 0) total += take(std::uint16_t{});
+  if ((size & 1) != 0) total += take(std::uint16_t{}, 1);
   return total;
 }
 
@@ -54,7 +56,7 @@ std::uint64_t sum_words(const std::byte* data, std::size_t size) {
     all += word;
     high += word >> 32;
   }
-  return all - (high << 32) + high + sum_rest(data + whole, size - whole);
+  return all - (high << 32) + high + sum_few<false>(data + whole, size - whole);
 }
 
 // The same, and each word is stored on its way.
@@ -69,31 +71,24 @@ std::uint64_t copy_and_sum_words(std::byte* __restrict to, const std::byte* __re
     all += word;
     high += word >> 32;
   }
-  for (std::size_t at = whole; at < size; ++at) to[at] = from[at];
-  return all - (high << 32) + high + sum_rest(from + whole, size - whole);
-}
-
-// For headers, which were written a moment ago in pieces no larger than these: a wider load would wait for them. And
-// for short text, which it takes no vectors for.
-constexpr std::size_t few = 60;  // the largest headers
-std::uint64_t sum_few_words(const std::byte* data, std::size_t size) {
-  std::uint64_t total = 0;
-  for (; size >= 8; size -= 8, data += 8)
-    total += std::uint64_t{load_native<std::uint32_t>(data)} + load_native<std::uint32_t>(data + 4);
-  return total + sum_rest(data, size);
+  return all - (high << 32) + high + sum_few<true>(from + whole, size - whole, to + whole);
 }
 
 }  // namespace
 
 void Checksum::add(Bytes piece) {
-  add_sum(piece.size() <= few ? sum_few_words(piece.data(), piece.size()) : sum_words(piece.data(), piece.size()),
-          piece.size());
+  const std::size_t size = piece.size();
+  add_sum(size <= few ? sum_few<false>(piece.data(), size) : sum_words(piece.data(), size), size);
 }
 
 void Checksum::add_copying(Bytes piece, std::byte* to) {
-  if (piece.size() > few) return add_sum(copy_and_sum_words(to, piece.data(), piece.size()), piece.size());
-  add_sum(sum_few_words(piece.data(), piece.size()), piece.size());
-  std::memcpy(to, piece.data(), piece.size());
+  if (piece.size() > few) return add_many_copying(piece, to);
+  add_sum(sum_few<true>(piece.data(), piece.size(), to), piece.size());
+}
+
+// Why not inline: few octets shall not wait until registers are saved for this.
+[[gnu::noinline]] void Checksum::add_many_copying(Bytes piece, std::byte* to) {
+  add_sum(copy_and_sum_words(to, piece.data(), piece.size()), piece.size());
 }
 
 void Checksum::add_sum(std::uint64_t sum, std::size_t size) {
@@ -101,8 +96,6 @@ void Checksum::add_sum(std::uint64_t sum, std::size_t size) {
   total_ += odd_ ? std::byteswap(fold(sum)) : sum;
   odd_ ^= (size & 1) != 0;
 }
-
-std::uint16_t Checksum::sum() const { return in_memory_order(fold(total_)); }
 
 Checksum pseudo_header(Ipv4Address source, Ipv4Address destination, std::uint8_t protocol, std::uint16_t length) {
   Checksum checksum;

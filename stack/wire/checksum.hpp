@@ -40,7 +40,7 @@ class Checksum {
   void add32(std::uint32_t value) { total_ += in_memory_order(value); }
 
   /// The folded sum, not complemented, in host order: what a partial checksum field holds.
-  [[nodiscard]] std::uint16_t sum() const;
+  [[nodiscard]] std::uint16_t sum() const { return in_memory_order(fold(total_)); }
   /// The checksum to put on the wire, in host order. Over bytes that hold a right checksum it is 0.
   [[nodiscard]] std::uint16_t finish() const { return static_cast<std::uint16_t>(~sum()); }
 
@@ -50,6 +50,13 @@ class Checksum {
   static constexpr Word in_memory_order(Word value) {
     return std::endian::native == std::endian::little ? std::byteswap(value) : value;
   }
+  // A number and itself with its halves exchanged: the upper half of their sum is the sum of the halves, and the carry
+  // of the lower half went into it, as one's complement has it.
+  static constexpr std::uint16_t fold(std::uint64_t total) {
+    const auto words = static_cast<std::uint32_t>((total + std::rotl(total, 32)) >> 32);
+    return static_cast<std::uint16_t>((words + std::rotl(words, 16)) >> 16);
+  }
+  void add_many_copying(Bytes piece, std::byte* to);
   void add_sum(std::uint64_t sum, std::size_t size);
 
   // Words are summed as the machine loads them, and swapped once in sum().
