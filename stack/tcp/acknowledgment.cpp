@@ -332,7 +332,7 @@ bool is_one_segment(const Tcb& tcb, Environment& env) {
   const Flight& flight = *tcb.flight;
   if (flight.sent.head() != flight.sent.tail()) return false;
   const SentRecord& record = env.sent[flight.sent.head()];
-  return !record.retransmitted && !record.sacked && !record.lost && flight.reno_sacked == 0;
+  return !(record.retransmitted | record.sacked | record.lost) && flight.reno_sacked == 0;
 }
 
 // What was written meanwhile is still to be sent. Why not inline: it is rare, and would weigh on whom it is called by.

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <memory_resource>
+#include <new>
 
 #include "stack/tcp/places.hpp"
 
@@ -22,7 +22,7 @@ class LoanPool {
     Place* const place = free_ != nullptr ? free_ : &places_[touched_++];
     if (free_ != nullptr) free_ = free_->next_free;
     ++in_use_;
-    return std::construct_at(&place->loan);
+    return ::new (static_cast<void*>(&place->loan)) Loan;  // not Loan{}, for which it would be filled with zeros first
   }
   void give_back(Loan* loan) {
     Place* const place = reinterpret_cast<Place*>(loan);

@@ -472,8 +472,9 @@ bool wants_turn(const Tcb& tcb) {
   if (tcb.state == State::closed || tcb.state == State::listen) return false;
   if (tcb.ack_owed == AckOwed::now) return true;
   if (tcb.state == State::time_wait) return false;
-  return tcb.unsent() > 0 || tcb.flight->sent.lost_bytes() > 0 || (tcb.fin_queued && !tcb.fin_sent) ||
-         tcb.probe_window || tcb.probe_alive || tcb.probe_loss || !tcb.syn_sent();
+  const bool has_text = tcb.has_flight() && (tcb.unsent() > 0 || tcb.flight->sent.lost_bytes() > 0);
+  return has_text || (tcb.fin_queued && !tcb.fin_sent) || (tcb.probe_window | tcb.probe_alive | tcb.probe_loss) ||
+         !tcb.syn_sent();
 }
 
 wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now) {

@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <memory>
+#include <utility>
 
 namespace backstop::tcp {
 
@@ -70,7 +71,11 @@ void SentList::drop_front(SentPool& pool, SeqNum una) {
 }
 
 void SentList::clear(SentPool& pool) {
-  while (!empty()) drop_front(pool, pool[head_].end);
+  while (!empty()) {
+    const RecordId done = std::exchange(head_, pool[head_].next);
+    pool.give_back(done, empty());
+  }
+  *this = SentList{};
 }
 
 void SentList::mark_sacked(SentPool& pool, RecordId id) {

@@ -14,10 +14,15 @@ namespace {
 
 Error ended_with(const Tcb& tcb) { return tcb.error.value_or(Error::connection_closing); }
 
+// Whether text can never be taken any more.
+std::optional<Error> refusal(const Tcb& tcb) {
+  if (tcb.state == State::closed) return ended_with(tcb);
+  if (tcb.fin_queued) return Error::connection_closing;
+  return std::nullopt;
+}
+
 // Octets that the send buffer has room for. The pool may have less.
-std::expected<std::uint32_t, Error> begin_writing(Tcb& tcb, Environment& env) {
-  if (tcb.state == State::closed) return std::unexpected(ended_with(tcb));
-  if (tcb.fin_queued) return std::unexpected(Error::connection_closing);
+std::uint32_t begin_writing(Tcb& tcb, Environment& env) {
   begin_flight(tcb, env);
   const std::uint32_t limit = env.options(tcb).send_buffer;
   const std::uint32_t held = tcb.flight->send_queue.size();
@@ -41,9 +46,8 @@ void open_actively(Tcb& tcb, const FourTuple& tuple, SeqNum iss, std::uint32_t t
 }
 
 std::expected<std::size_t, Error> write(Tcb& tcb, Bytes text, Environment& env) {
-  const auto room = begin_writing(tcb, env);
-  if (!room) return std::unexpected(room.error());
-  const Bytes fitting = text.first(std::min<std::size_t>(text.size(), *room));
+  if (const auto error = refusal(tcb)) return std::unexpected(*error);
+  const Bytes fitting = text.first(std::min<std::size_t>(text.size(), begin_writing(tcb, env)));
   const std::size_t taken = tcb.flight->send_queue.write(env.blocks, fitting);
   if (taken < text.size()) tcb.writer_waits = true;
   if (taken == 0) return std::unexpected(Error::would_block);
@@ -51,14 +55,14 @@ std::expected<std::size_t, Error> write(Tcb& tcb, Bytes text, Environment& env) 
 }
 
 std::expected<MutableBytes, Error> write_space(Tcb& tcb, Environment& env) {
-  const auto room = begin_writing(tcb, env);
-  if (!room) return std::unexpected(room.error());
-  const MutableBytes space = *room > 0 ? tcb.flight->send_queue.space(env.blocks) : MutableBytes{};
+  if (const auto error = refusal(tcb)) return std::unexpected(*error);
+  const std::uint32_t room = begin_writing(tcb, env);
+  const MutableBytes space = room > 0 ? tcb.flight->send_queue.space(env.blocks) : MutableBytes{};
   if (space.empty()) {
     tcb.writer_waits = true;
     return std::unexpected(Error::would_block);
   }
-  return space.first(std::min<std::size_t>(space.size(), *room));
+  return space.first(std::min<std::size_t>(space.size(), room));
 }
 
 bool commit(Tcb& tcb, std::uint32_t size) {
