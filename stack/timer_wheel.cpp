@@ -31,7 +31,7 @@ void TimerWheel::initialise_up_to(std::uint32_t slot) {
   for (; initialised_ <= slot; ++initialised_) std::construct_at(&nodes_[initialised_]);
 }
 
-[[gnu::noinline]] void TimerWheel::arm(std::uint32_t slot, Instant deadline) {
+void TimerWheel::arm(std::uint32_t slot, Instant deadline) {
   if (deadline == never) return cancel(slot);
   initialise_up_to(slot);
   const Key key = key_of(deadline);
