@@ -45,8 +45,17 @@ void QuickAnswers::turned(int taken, bool sent) {
   constexpr int enough = 4;
   constexpr int most_not_asked = 32;
   if (asking_) score_ = taken > 0 ? std::min(score_ + 1, best) : std::max(score_ - 1, 0);
-  asking_ = sent && (score_ >= enough || ++not_asked_ >= most_not_asked);
-  if (asking_) not_asked_ = 0;
+  if (sent) {
+    ++outstanding_;
+  } else {
+    outstanding_ = taken > 0 ? std::max(outstanding_ - taken, 0) : 0;
+  }
+  asking_ = outstanding_ > 0 && (score_ >= enough || ++not_asked_ >= most_not_asked);
+  if (asking_) {
+    not_asked_ = 0;
+  } else {
+    outstanding_ = 0;  // What comes after sleeping is no answer.
+  }
 }
 
 // Why two limits: a connection that hovers about one would have the device change over and over.

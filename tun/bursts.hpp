@@ -43,7 +43,8 @@ class Linger {
 };
 
 /// Whether the peer answers within the call that sends to it, as the kernel's TCP does with acknowledgments: then
-/// asking the device is cheaper than asking epoll whether to. Where it does not, that is tried now and then.
+/// asking the device is cheaper than asking epoll whether to. Where it does not, that is tried now and then. A turn
+/// that sends awaits one answer; a packet that nothing is sent for is one.
 class QuickAnswers {
  public:
   /// After each turn: how many packets came, and whether any was sent.
@@ -53,7 +54,8 @@ class QuickAnswers {
 
  private:
   int score_ = 0;
-  int not_asked_ = 0;  ///< times in a row
+  int not_asked_ = 0;    ///< times in a row
+  int outstanding_ = 0;  ///< answers
   bool asking_ = false;
 };
 

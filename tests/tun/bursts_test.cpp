@@ -79,6 +79,25 @@ TEST_CASE("Quick answers: asked for where they come, and hardly ever where they 
   CHECK(asked < 40);
 }
 
+TEST_CASE("Quick answers: as many as turns have sent") {
+  QuickAnswers answers;
+  for (int i = 0; i < 1000; ++i) {
+    answers.turned(1, true);
+    answers.turned(1, false);
+  }
+  answers.turned(1, true);
+  REQUIRE(answers.are_likely());
+  answers.turned(1, true);  // Not an answer: something was sent for it.
+  answers.turned(1, false);
+  CHECK(answers.are_likely());
+  answers.turned(1, false);
+  CHECK_FALSE(answers.are_likely());
+  answers.turned(2, true);
+  answers.turned(1, true);
+  answers.turned(0, false);
+  CHECK_FALSE(answers.are_likely());
+}
+
 TEST_CASE("Linger: behind a packet as long as can be, and not behind a short one") {
   Asking asking;
   CHECK_FALSE(asking.packet_after(1s));
