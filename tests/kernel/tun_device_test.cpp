@@ -18,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "stack/wire/checksum.hpp"
 #include "stack/wire/segment.hpp"
@@ -81,39 +82,32 @@ void set_up_unattached(Interface& interface) {
   REQUIRE_FALSE(interface.running());
 }
 
-/// What `ip link delete` does.
-void delete_link(const std::string& name) {
+/// The kernel's answer to a request of rtnetlink(7) about one link.
+std::vector<char> ask_about_link(const std::string& name, std::uint16_t type, std::uint16_t flags) {
   struct {
     nlmsghdr header;
     ifinfomsg link;
   } request{};
   request.header.nlmsg_len = sizeof(request);
-  request.header.nlmsg_type = RTM_DELLINK;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.header.nlmsg_type = type;
+  request.header.nlmsg_flags = flags;
   request.link.ifi_index = static_cast<int>(::if_nametoindex(name.c_str()));
   const FileDescriptor socket(checked(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket"));
   checked(static_cast<int>(::send(socket.get(), &request, sizeof(request), 0)), "send");
-  std::array<char, 4096> answer;
-  checked(static_cast<int>(::recv(socket.get(), answer.data(), answer.size(), 0)), "recv");
+  std::vector<char> answer(8192);
+  const int size = checked(static_cast<int>(::recv(socket.get(), answer.data(), answer.size(), 0)), "recv");
+  answer.resize(static_cast<std::size_t>(size));
+  return answer;
 }
+
+/// What `ip link delete` does.
+void delete_link(const std::string& name) { ask_about_link(name, RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK); }
 
 /// The queueing discipline before the device, as `ip link show` has it.
 std::string qdisc_of(const std::string& name) {
-  struct {
-    nlmsghdr header;
-    ifinfomsg link;
-  } request{};
-  request.header.nlmsg_len = sizeof(request);
-  request.header.nlmsg_type = RTM_GETLINK;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  request.link.ifi_index = static_cast<int>(::if_nametoindex(name.c_str()));
-  const FileDescriptor socket(checked(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket"));
-  checked(static_cast<int>(::send(socket.get(), &request, sizeof(request), 0)), "send");
-  alignas(nlmsghdr) std::array<char, 8192> answer{};
-  checked(static_cast<int>(::recv(socket.get(), answer.data(), answer.size(), 0)), "recv");
-  const std::size_t end = reinterpret_cast<const nlmsghdr*>(answer.data())->nlmsg_len;
+  const std::vector<char> answer = ask_about_link(name, RTM_GETLINK, NLM_F_REQUEST);
   rtattr attribute{};
-  for (std::size_t at = NLMSG_LENGTH(sizeof(ifinfomsg)); at < end; at += RTA_ALIGN(attribute.rta_len)) {
+  for (std::size_t at = NLMSG_LENGTH(sizeof(ifinfomsg)); at < answer.size(); at += RTA_ALIGN(attribute.rta_len)) {
     std::memcpy(&attribute, answer.data() + at, sizeof(attribute));
     if (attribute.rta_type == IFLA_QDISC) return answer.data() + at + RTA_LENGTH(0);
   }
