@@ -43,8 +43,8 @@ struct TunCounters {
 /// One queue of a device; mostly its only one.
 class TunDevice final : public Device {
  public:
-  /// Attaches to the device, or makes it; sets address, MTU and link. A device made here vanishes with this object; one
-  /// that was there stays, and keeps an address and a link that it had.
+  /// Attaches to the device, or makes it; sets address, MTU and link. A device made here has no queueing discipline and
+  /// vanishes with this object; one that was there stays, and keeps an address and a link that it had.
   /// Throws std::system_error naming the call and the device, and leaves nothing behind.
   explicit TunDevice(const TunOptions& options);
   ~TunDevice() override;
