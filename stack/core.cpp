@@ -74,13 +74,14 @@ Core::Core(const Config& config, std::pmr::memory_resource& memory)
       icmp_replies_(icmp_queue_size, memory),
       reset_limiter_(config.resets),
       icmp_limiter_(config.icmp_errors),
+      landing_pieces_(config.checksum_offload ? most_pieces(config) : 0, &memory),
       pieces_(most_pieces(config), &memory) {
   bound_.reserve(config.max_listeners);
   taps_.resize(config.max_taps);
 }
 
 std::size_t Core::required_memory(const Config& config) {
-  constexpr std::size_t alignment_slack = 24 * 64;  // a cache line for each of the allocations
+  constexpr std::size_t alignment_slack = 25 * 64;  // a cache line for each of the allocations
   return sizeof(Core) + tcp::BlockPool::required_memory(config.blocks, config.block_size) +
          tcp::SentPool::required_memory(sent_records(config)) +
          tcp::FlightPool::required_memory(config.max_connections) +
@@ -92,7 +93,7 @@ std::size_t Core::required_memory(const Config& config) {
          config.max_listeners * (sizeof(ListenerSlot) + sizeof(Endpoint) + sizeof(std::uint32_t)) +
          std::bit_ceil(std::max(config.max_listeners, 1u)) * sizeof(std::uint32_t) + config.max_taps * sizeof(TapSlot) +
          config.reply_queue * sizeof(Reply) + icmp_queue_size * sizeof(IcmpReply) +
-         most_pieces(config) * sizeof(Bytes) + alignment_slack;
+         most_pieces(config) * (sizeof(Bytes) + sizeof(MutableBytes)) + alignment_slack;
 }
 
 // --- Slots.

@@ -1,7 +1,7 @@
 // What is behind the Stack: the tables of connections and listeners, demultiplexing, the queue of replies, deadlines
 // and the turns that connections take to send. core.cpp holds packets out and the tables, demultiplex.cpp and icmp.cpp
-// packets in, syn_cookies.cpp what happens above the limit on half-open connections, core_calls.cpp the users' calls.
-// Read next: demultiplex.cpp.
+// packets in, landing.cpp long text that a device reads to its place, syn_cookies.cpp what happens above the limit on
+// half-open connections, core_calls.cpp the users' calls. Read next: demultiplex.cpp.
 #pragma once
 
 #include <array>
@@ -37,6 +37,9 @@ class Core {
 
   // The four verbs.
   void receive(const InboundPacket& packet, Instant now);
+  Landing landing();
+  bool receive_landed(const InboundPacket& packet, Instant now);
+  void release_landing();
   std::optional<OutboundPacket> transmit(Instant now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   std::optional<Event> next_event();
@@ -83,6 +86,8 @@ class Core {
 
  private:
   static constexpr std::uint32_t none = 0xffff'ffff;
+  // Why: to copy less than this costs no more than to tell a device where each of the blocks lies.
+  static constexpr std::size_t long_text = 16'384;
 
   struct Slot {
     tcp::Tcb tcb;
@@ -192,6 +197,11 @@ class Core {
   void reply(const FourTuple& tuple, const wire::Segment& segment, const ConnectionOptions& options);
   void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
 
+  // landing.cpp: text that is read straight to its place.
+  void note_long_text(std::uint32_t index, bool stamped);
+  void expect_no_long_text();
+  bool is_likely_next(const wire::PlainSegment& segment);
+
   // syn_cookies.cpp: answers that keep nothing.
   [[nodiscard]] bool wants_cookie(const ListenerSlot& listener) const;
   void send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn, Instant now);
@@ -296,7 +306,13 @@ class Core {
   Ring<IcmpReply> icmp_replies_;
   RateLimiter reset_limiter_;
   RateLimiter icmp_limiter_;
-  tcp::BlockId sending_block_ = tcp::no_block;  // viewed by the last packet returned
+  std::uint32_t long_text_last_ = none;            // whose the last long text was
+  std::uint32_t likely_next_ = none;               // whose the next one is, since the last two were
+  bool likely_stamped_ = false;                    // whether its segments have timestamps
+  std::uint32_t landing_ = none;                   // whose receive queue has places for text that has not come yet
+  std::size_t landing_size_ = 0;                   // octets of these
+  std::pmr::vector<MutableBytes> landing_pieces_;  // scratch for them
+  tcp::BlockId sending_block_ = tcp::no_block;     // viewed by the last packet returned
   std::uint16_t ip_id_ = 0;
   std::uint16_t next_port_ = 0;
   FourTuple ports_begin_for_;  // whose ports were last chosen, but for the port; and where they begin

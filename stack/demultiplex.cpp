@@ -59,6 +59,7 @@ void Core::expected_segment_arrives(std::uint32_t index, wire::PlainSegment& seg
     return drop(Drop::tcp_bad_checksum);
   }
   ++statistics_.segments_received;
+  if (is_verified && segment.text.size() >= long_text) note_long_text(index, segment.stamped);
   settle_slot(index);
 }
 

@@ -23,6 +23,9 @@ Stack::~Stack() {
 }
 
 void Stack::receive(const InboundPacket& packet, Instant now) { core_->receive(packet, now); }
+Landing Stack::landing() { return core_->landing(); }
+bool Stack::receive_landed(const InboundPacket& packet, Instant now) { return core_->receive_landed(packet, now); }
+void Stack::release_landing() { core_->release_landing(); }
 std::optional<OutboundPacket> Stack::transmit(Instant now) { return core_->transmit(now); }
 std::optional<Instant> Stack::next_deadline() const { return core_->next_deadline(); }
 std::optional<Event> Stack::next_event() { return core_->next_event(); }

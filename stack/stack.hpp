@@ -58,6 +58,14 @@ class Stack {
 
   /// One IPv4 packet has arrived.
   void receive(const InboundPacket& packet, Instant now);
+  /// Places for a long packet's text in the receive queue, for a device that can read it there at once. They are kept
+  /// until receive_landed() or release_landing(), one of which is the next call on the stack and its handles.
+  [[nodiscard]] Landing landing();
+  /// A packet whose octets were read into the landing() in order: of `packet.bytes` only the headers are set. Returns
+  /// false when it is not the one that was likely: set the rest, from the landing, and give it to receive().
+  bool receive_landed(const InboundPacket& packet, Instant now);
+  /// No packet has come.
+  void release_landing();
   /// The next packet to send, or nothing. Deadlines that have passed act here. Valid until the next call on the stack.
   std::optional<OutboundPacket> transmit(Instant now);
   /// When transmit() must be called although nothing arrives; `immediately` while it has something to send now.

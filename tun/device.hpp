@@ -7,8 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "stack/config.hpp"
-#include "stack/wire/packet.hpp"
+#include "stack/stack.hpp"
 
 namespace backstop::tun {
 
@@ -30,6 +29,14 @@ class Device {
   /// The next packet that has arrived, or nothing. Its bytes are valid until the next receive(). Never waits.
   /// Throws std::system_error when the device is gone.
   virtual std::optional<InboundPacket> receive() = 0;
+  /// Gives the next packet that has arrived to `stack`, and returns its size in octets, or nothing. A device that reads
+  /// by itself where text belongs (Stack::landing) has a way of its own to do it.
+  virtual std::optional<std::size_t> deliver(Stack& stack, Instant now) {
+    const auto packet = receive();
+    if (!packet) return std::nullopt;
+    stack.receive(*packet, now);
+    return packet->bytes.size();
+  }
   /// Sends one packet, or counts it as dropped when there is no room for it. Never waits.
   virtual void send(const OutboundPacket& packet) = 0;
   /// Readable while receive() has something; -1 for a device that nothing can wait for.

@@ -106,10 +106,9 @@ int EventLoop::receive_packets(Instant time) {
   int taken = 0;
   bool last_was_full = false;
   for (; taken < most; ++taken) {
-    const auto packet = device_.receive();
-    if (!packet) break;
-    last_was_full = packet->bytes.size() >= device_.mtu();
-    stack_.receive(*packet, time);
+    const auto size = device_.deliver(stack_, time);
+    if (!size) break;
+    last_was_full = *size >= device_.mtu();
   }
   if (taken > 0) last_packet_ = time;
   if (device_.fd() < 0) return taken;

@@ -205,11 +205,14 @@ OffloadCapabilities TunDevice::offload() const {
   return {.checksum = true, .segmentation = wire::max_datagram_size - wire::max_headers_size};
 }
 
-std::optional<InboundPacket> TunDevice::receive() {
+// `read` has the system call put a virtio_net_hdr, if there is one, and a packet to where it is given, and returns what
+// the call does.
+template <class Read>
+std::optional<InboundPacket> TunDevice::read_packet(Read read) {
   const std::size_t front = vnet_ ? vnet_header_size : 0;
   std::byte* const packet = buffer_.get() + buffer_front;
   while (true) {
-    const ssize_t size = ::read(fd_.get(), packet - front, front + wire::max_datagram_size);
+    const ssize_t size = read(packet - front, front);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) return std::nullopt;
     if (size < 0) throw_errno("read " + name_, errno == EBADFD ? "somebody deleted the device" : "");
@@ -221,6 +224,55 @@ std::optional<InboundPacket> TunDevice::receive() {
     std::memcpy(header.data(), packet - front, front);
     if (const auto offload = parse_vnet_header(header, bytes)) return InboundPacket{bytes, *offload};
     ++counters_.dropped_inbound;
+  }
+}
+
+std::optional<InboundPacket> TunDevice::receive() {
+  return read_packet(
+      [this](std::byte* to, std::size_t front) { return ::read(fd_.get(), to, front + wire::max_datagram_size); });
+}
+
+std::optional<std::size_t> TunDevice::deliver(Stack& stack, Instant now) {
+  const Landing landing = vnet_ ? stack.landing() : Landing{};
+  if (landing.text.empty()) return Device::deliver(stack, now);
+  const auto packet = receive_into(landing);
+  if (!packet) {
+    stack.release_landing();
+    return std::nullopt;
+  }
+  if (stack.receive_landed(*packet, now)) {
+    ++counters_.received_in_place;
+  } else {
+    gather(landing, packet->bytes.size());
+    stack.receive(*packet, now);
+  }
+  return packet->bytes.size();
+}
+
+// The buffer has a gap then where the landing is.
+std::optional<InboundPacket> TunDevice::receive_into(const Landing& landing) {
+  return read_packet([&](std::byte* to, std::size_t front) {
+    std::array<iovec, IOV_MAX> pieces;  // not initialised, as above
+    pieces[0] = {to, front + landing.headers};
+    std::size_t count = 1;
+    std::size_t size = landing.headers;
+    for (MutableBytes piece : landing.text) {
+      pieces[count++] = {piece.data(), piece.size()};
+      size += piece.size();
+    }
+    pieces[count++] = {to + front + size, wire::max_datagram_size - size};
+    return ::readv(fd_.get(), pieces.data(), static_cast<int>(count));
+  });
+}
+
+// Closes the gap in a packet of `size` octets.
+void TunDevice::gather(const Landing& landing, std::size_t size) {
+  std::size_t at = landing.headers;
+  for (MutableBytes piece : landing.text) {
+    if (at >= size) return;
+    const std::size_t part = std::min(piece.size(), size - at);
+    std::memcpy(buffer_.get() + buffer_front + at, piece.data(), part);
+    at += part;
   }
 }
 

@@ -33,6 +33,7 @@ struct TunOptions {
 /// What became of packets. `dropped_*` ones were lost here, as on any link.
 struct TunCounters {
   std::uint64_t received = 0;
+  std::uint64_t received_in_place = 0;  ///< of these, whose text was read straight into a receive queue
   std::uint64_t sent = 0;
   std::uint64_t dropped_no_room = 0;    ///< the kernel took no more
   std::uint64_t dropped_link_down = 0;  ///< the interface is not up
@@ -54,6 +55,7 @@ class TunDevice final : public Device {
   [[nodiscard]] std::unique_ptr<TunDevice> further_queue() const;
 
   std::optional<InboundPacket> receive() override;
+  std::optional<std::size_t> deliver(Stack& stack, Instant now) override;
   void send(const OutboundPacket& packet) override;
   [[nodiscard]] int fd() const override { return fd_.get(); }
   [[nodiscard]] std::uint16_t mtu() const override { return mtu_; }
@@ -70,6 +72,10 @@ class TunDevice final : public Device {
   explicit TunDevice(const TunDevice* first);
   void open(const TunOptions& options);
   void configure(Interface& interface, const TunOptions& options);
+  template <class Read>
+  std::optional<InboundPacket> read_packet(Read read);
+  std::optional<InboundPacket> receive_into(const Landing& landing);
+  void gather(const Landing& landing, std::size_t size);
   void count_sent(std::size_t size);
   void count_failed_send(int error);
 

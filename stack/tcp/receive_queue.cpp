@@ -55,6 +55,24 @@ std::size_t ReceiveQueue::write(BlockPool& pool, SeqNum seq, Bytes text, wire::C
   return written;
 }
 
+std::size_t ReceiveQueue::prepare(BlockPool& pool, std::uint32_t size, std::span<MutableBytes> pieces) {
+  assert(!has_gaps());
+  BlockId first = no_block;
+  std::size_t count = 0;
+  for (std::uint32_t done = 0; done < size;) {
+    const SeqNum seq = next_ + done;
+    const std::uint32_t offset = pool.offset_in_block(seq.value());
+    const BlockId block = find_or_insert(pool, seq.value() - offset);
+    assert(block != no_block);
+    if (first == no_block) first = block;
+    const std::uint32_t part = std::min(size - done, pool.block_size() - offset);
+    pieces[count++] = {pool.data(block) + offset, part};
+    done += part;
+  }
+  hint_ = first;  // What comes next is looked for from there.
+  return count;
+}
+
 BlockId ReceiveQueue::find_or_insert(BlockPool& pool, std::uint32_t tag) {
   if (hint_ != no_block && pool.tag(hint_) == tag) return hint_;
   const SeqNum start{tag};
@@ -169,8 +187,9 @@ void ReceiveQueue::drop_out_of_order(BlockPool& pool) {
 }
 
 void ReceiveQueue::drop_beyond_next(BlockPool& pool) {
+  const bool ends_behind_hint = hint_ != no_block && SeqNum{pool.tag(hint_)} < next_;
   BlockId last = no_block;
-  BlockId at = head_;
+  BlockId at = ends_behind_hint ? hint_ : head_;
   while (at != no_block && SeqNum{pool.tag(at)} < next_) {
     last = at;
     at = pool.next(at);

@@ -38,6 +38,13 @@ class ReceiveQueue {
   void accept(std::uint32_t size) { next_ += size; }
   void refuse(BlockPool& pool) { drop_beyond_next(pool); }
 
+  /// The same for text that somebody else writes to its place, before anybody knows whether it is that text: takes
+  /// blocks for `size` octets and tells where they go. Then accept() of as many as came; refuse() gives back the rest.
+  /// Returns the number of pieces.
+  std::size_t prepare(BlockPool& pool, std::uint32_t size, std::span<MutableBytes> pieces);
+  /// What prepare() took is still there.
+  [[nodiscard]] bool is_prepared() const { return hint_ != no_block; }
+
   /// The first part of `text` at `seq` that is there already, out of order; empty (both edges equal) when none is.
   [[nodiscard]] wire::SackBlock stored_part(const BlockPool& pool, SeqNum seq, Bytes text) const;
 

@@ -528,9 +528,13 @@ bool expected_segment_arrives(Tcb& tcb, wire::PlainSegment& segment, bool is_ver
     tcb.receive_queue.refuse(env.blocks);
     return false;
   }
+  placed_segment_arrives(tcb, segment, env, now);
+  return true;
+}
+
+void placed_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, Environment& env, Instant now) {
   tcb.receive_queue.accept(static_cast<std::uint32_t>(segment.text.size()));
   take_expected(tcb, segment, env, now);
-  return true;
 }
 
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,

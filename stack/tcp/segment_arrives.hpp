@@ -23,6 +23,8 @@ bool is_expected(const Tcb& tcb, const wire::PlainSegment& segment, const Enviro
 /// its text is added to its sum while it is copied to where it belongs. False when the checksum was wrong; then nothing
 /// has happened. The connection may be CLOSED afterwards.
 bool expected_segment_arrives(Tcb& tcb, wire::PlainSegment& segment, bool is_verified, Environment& env, Instant now);
+/// The same for one that is verified and whose text lies in its place already (ReceiveQueue::prepare): it is not read.
+void placed_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, Environment& env, Instant now);
 
 /// Passive open by a SYN (section 3.10.7.2, third): SYN-RECEIVED, the SYN,ACK comes from output(). Text in the SYN, and
 /// its FIN, are kept.

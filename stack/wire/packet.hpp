@@ -23,6 +23,13 @@ struct InboundPacket {
   Offload offload;
 };
 
+/// Where the octets of the packet that a device reads next belong, if it is the one that is likely: its text goes on
+/// where the last one's ended.
+struct Landing {
+  std::size_t headers = 0;             ///< octets before its text
+  std::span<const MutableBytes> text;  ///< places for its text, in order; none: nothing is likely
+};
+
 /// One IPv4 packet to send: its headers, and views of its text in order. Valid until the next call on the stack.
 struct OutboundPacket {
   Bytes headers;

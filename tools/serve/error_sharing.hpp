@@ -25,6 +25,10 @@ class ErrorSharing final : public tun::Device {
     if (packet && show_ && is_icmp_error(packet->bytes)) show_(packet->bytes);
     return packet;
   }
+  // Why: what is shown to somebody must be in one piece.
+  std::optional<std::size_t> deliver(Stack& stack, Instant now) override {
+    return show_ ? Device::deliver(stack, now) : inner_.deliver(stack, now);
+  }
   void send(const OutboundPacket& packet) override { inner_.send(packet); }
   [[nodiscard]] int fd() const override { return inner_.fd(); }
   [[nodiscard]] std::uint16_t mtu() const override { return inner_.mtu(); }
