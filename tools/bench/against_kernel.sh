@@ -2,26 +2,29 @@
 # The stack on a TUN device against the kernel on veth, in the same run: rounds in which each does everything once, the
 # medians of them, and ratios of the same round. Its namespaces are its own, and vanish with it. Needs root.
 #
-#   against_kernel.sh BUILD [--rounds N] [--seconds S] [--idle N] [--realtime] [--out DIR]
+#   against_kernel.sh BUILD [--rounds N] [--seconds S] [--idle N] [--congestion NAME] [--realtime] [--out DIR]
 #
 # Servers take turns: the kernel with the offloads of veth, the stack with those of TUN, and both without; then the stack
 # with busy polling, and beside so many idle connections (100,000; 0: not that). In each round the device's limits are
 # measured too. Clients are the kernel's, on processor 0; servers run on processor 1. `same` cases have both on processor
-# 1: no wake-up of another processor is in them, and so they are the stable ones. --realtime puts both ends before
+# 1: no wake-up of another processor is in them, and so they are the stable ones. The kernel's TCP has one congestion
+# control at both ends, not the host's own: cubic, or reno where a namespace may not choose cubic. (BBR sets a timer for
+# each packet that it sends, which can cost a virtual machine more than the packet.) --realtime puts both ends before
 # everything else on the machine, so that others disturb less; they stand still meanwhile.
 set -euo pipefail
 build=$1
 shift
-rounds=5 seconds=2 idle=100000 out=
+rounds=5 seconds=2 idle=100000 congestion=cubic out=
 first=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --rounds) rounds=$2 ;;
     --seconds) seconds=$2 ;;
     --idle) idle=$2 ;;
+    --congestion) congestion=$2 ;;
     --out) out=$2 ;;
     --realtime) first=(chrt -f 1) && shift && continue ;;
-    *) echo "bench: no option '$1'; there are --rounds N, --seconds S, --idle N, --realtime, --out DIR" >&2; exit 2 ;;
+    *) echo "bench: no option '$1'; there are --rounds N, --seconds S, --idle N, --congestion NAME, --realtime, --out DIR" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -50,9 +53,18 @@ on_processor() { # NUMBER COMMAND...: becomes it
   exec "${first[@]}" taskset -c "$1" "${@:2}"
 }
 
+choose_congestion_control() { # NAMESPACE
+  local option=net.ipv4.tcp_congestion_control
+  ip netns exec "$1" sysctl -qw $option="$congestion" 2>/dev/null && return
+  [ "$congestion" = cubic ] || { echo "bench: no congestion control '$congestion' for a namespace here" >&2; exit 2; }
+  congestion=reno
+  ip netns exec "$1" sysctl -qw $option=reno
+}
+
 make_namespace() { # NAME
   ip netns add "$1"
   ip -n "$1" link set lo up
+  choose_congestion_control "$1"
   # Many short connections leave many ports in TIME-WAIT.
   ip netns exec "$1" sysctl -qw net.ipv4.tcp_max_tw_buckets=4096 net.ipv4.tcp_tw_reuse=1 \
     net.ipv4.ip_local_port_range="1024 65000" net.ipv4.tcp_max_syn_backlog=4096
@@ -185,5 +197,7 @@ for round in $(seq "$rounds"); do
   drop_idle
 done
 [ ! -t 2 ] || printf '\r\033[K' >&2
-"$here/table.py" "$results" --json "$out/against_kernel.jsonl" --svg "$out/against_kernel.svg" |
-  tee "$out/against_kernel.table"
+{
+  echo "The kernel's congestion control: $congestion"
+  "$here/table.py" "$results" --json "$out/against_kernel.jsonl" --svg "$out/against_kernel.svg"
+} | tee "$out/against_kernel.table"

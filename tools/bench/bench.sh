@@ -2,7 +2,7 @@
 # All that `./dev bench` measures: the stack in memory, then on TUN against the kernel; tables on stdout, or with --json
 # an object for each case, and everything as files in a folder.
 #
-#   bench.sh BUILD [--rounds N] [--seconds S] [--idle N] [--realtime] [--json] [--out DIR]
+#   bench.sh BUILD [--rounds N] [--seconds S] [--idle N] [--congestion NAME] [--realtime] [--json] [--out DIR]
 set -euo pipefail
 build=$1
 shift
@@ -12,9 +12,9 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --json) json=yes && shift && continue ;;
     --realtime) on_tun+=("$1") && shift && continue ;;
-    --rounds | --seconds | --idle | --out) [ $# -gt 1 ] || { echo "bench: $1 needs a value" >&2; exit 2; } ;;
+    --rounds | --seconds | --idle | --congestion | --out) [ $# -gt 1 ] || { echo "bench: $1 needs a value" >&2; exit 2; } ;;
     *)
-      echo "bench: no option '$1'; there are --rounds N, --seconds S, --idle N, --realtime, --json, --out DIR" >&2
+      echo "bench: no option '$1'; there are --rounds N, --seconds S, --idle N, --congestion NAME, --realtime, --json, --out DIR" >&2
       exit 2
       ;;
   esac
