@@ -23,6 +23,9 @@ struct Config {
   std::uint8_t prefix = 32;
   /// Answer for every unicast destination, and keep the one that was asked for as the connection's local end.
   bool any_ip = false;
+  /// False where another stack has the same addresses and other flows, and each gets all fragments of TCP: then they
+  /// are for connections only, and answered by nobody else.
+  bool has_all_flows = true;
   std::uint16_t mtu = 1500;  ///< octets, of the device below
   /// Largest text of one outbound packet that the device cuts into segments itself; 0: it cannot (no TSO).
   std::uint32_t segmentation_offload = 0;

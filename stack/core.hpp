@@ -171,6 +171,7 @@ class Core {
 
   // demultiplex.cpp: packets in.
   void drop(Drop reason) { ++statistics_.drops[static_cast<std::size_t>(reason)]; }
+  [[nodiscard]] bool may_be_of_another_stack(const wire::Ipv4Datagram& datagram);
   void datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   [[nodiscard]] std::optional<Drop> check_addresses(const wire::Ipv4Header& header) const;
   [[nodiscard]] bool is_ours(Ipv4Address address) const;

@@ -28,7 +28,15 @@ void Core::receive(const InboundPacket& packet, Instant now) {
   const auto whole = reassembler_.add(*datagram, now);
   statistics_.drops[static_cast<std::size_t>(Drop::fragment_no_room)] += reassembler_.take_evicted();
   if (!whole) return drop(whole.error());
-  if (*whole) datagram_arrives(**whole, {}, now);
+  if (!*whole) return;
+  if (may_be_of_another_stack(**whole)) return drop(Drop::fragments_of_nobody);
+  datagram_arrives(**whole, {}, now);
+}
+
+bool Core::may_be_of_another_stack(const wire::Ipv4Datagram& datagram) {
+  if (config_.has_all_flows || datagram.header.protocol != wire::protocol_tcp) return false;
+  const auto segment = wire::parse_segment(datagram);
+  return segment && find_slot(tuple_of(datagram.header, *segment)) == none;
 }
 
 // The short way of nearly all segments. The addresses of a connection were judged when it was opened; only taps that

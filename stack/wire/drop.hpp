@@ -22,6 +22,7 @@ enum class Drop : std::uint8_t {
   fragment_overlap,
   fragment_timeout,
   fragment_no_room,
+  fragments_of_nobody,
   icmp_truncated,
   icmp_bad_checksum,
   icmp_ignored,

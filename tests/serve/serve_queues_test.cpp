@@ -92,6 +92,18 @@ TEST_CASE("serve: queues share the flows, and one table and one journal show all
   CHECK(event["stack"]["resets_sent"] == 1);
 }
 
+/// IPPROTO_RAW: `octets` are a whole packet.
+void send_raw(int protocol, Bytes octets) {
+  const tun::FileDescriptor socket(
+      tun::checked(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, protocol), "socket SOCK_RAW"));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(served_address.value);
+  const auto sent =
+      ::sendto(socket.get(), octets.data(), octets.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+  REQUIRE(sent == static_cast<ssize_t>(octets.size()));
+}
+
 /// ICMP "port unreachable" to the stack, about a segment that it never sent.
 void send_icmp_error() {
   constexpr Ipv4Address client = Ipv4Address::of(10, 90, 0, 1);
@@ -104,14 +116,24 @@ void send_icmp_error() {
                           .rest = 0,
                           .payload = Bytes{message}.subspan(wire::icmp_header_size)},
                          message);
-  const tun::FileDescriptor socket(
-      tun::checked(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP), "socket SOCK_RAW"));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(served_address.value);
-  const auto sent =
-      ::sendto(socket.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
-  REQUIRE(sent == static_cast<ssize_t>(message.size()));
+  send_raw(IPPROTO_ICMP, message);
+}
+
+/// A segment of the connection, as two fragments. It is far from what is expected, and draws an ACK at most.
+void send_in_fragments(const Connection& connection) {
+  sockaddr_in client{};
+  socklen_t size = sizeof client;
+  REQUIRE(::getsockname(connection.socket.get(), reinterpret_cast<sockaddr*>(&client), &size) == 0);
+  const auto octets = text(0, 600);
+  const wire::Segment segment{.source_port = ntohs(client.sin_port),
+                              .destination_port = 7,
+                              .seq = SeqNum{1},
+                              .ack = SeqNum{1},
+                              .flags = wire::Flag::ack,
+                              .text = octets};
+  const wire::Ipv4Header ip{
+      .source = {ntohl(client.sin_addr.s_addr)}, .destination = served_address, .id = segment.source_port};
+  for (const Packet& fragment : fragments(tcp_packet(ip, segment), 400)) send_raw(IPPROTO_RAW, fragment);
 }
 
 TEST_CASE("serve: what ICMP says of a flow is told to all queues", "[serve][queues][threads]") {
@@ -123,6 +145,23 @@ TEST_CASE("serve: what ICMP says of a flow is told to all queues", "[serve][queu
   const std::string& out = serve.process().out();
   const Json summary = Json::parse(out.substr(out.rfind('\n', out.size() - 2) + 1));
   CHECK(summary["drops"]["icmp_ignored"] == 3);
+}
+
+// Their ports are in the first fragment only, so the kernel has all fragments from one address on one queue.
+TEST_CASE("serve: a segment in fragments finds its connection on whichever queue that is", "[serve][queues][threads]") {
+  if (const auto reason = no_kernel_tests_reason(); !reason.empty()) BACKSTOP_SKIP(reason);
+  ServedCommand serve({"--queues", "2", "--json", "--listen", "7=echo", "--fallback", "8=echo"});
+  std::vector<Connection> connections;
+  for (int i = 0; i < each; ++i) connections.push_back(talk(7));
+  for (const Connection& connection : connections) send_in_fragments(connection);
+  for (const Connection& connection : connections) {
+    CHECK(transfer(connection.socket, {.send = 100, .is_right = is_text, .receive = {}}).ended);
+  }
+  CHECK(serve.end() == 0);
+  CHECK(serve.seen(7).resets == 0);
+  const std::string& out = serve.process().out();
+  const Json summary = Json::parse(out.substr(out.rfind('\n', out.size() - 2) + 1));
+  CHECK(summary["drops"]["fragments_of_nobody"] == each);
 }
 
 TEST_CASE("serve: when the device goes, all queues end, and it is said once", "[serve][queues][threads]") {

@@ -175,6 +175,20 @@ TEST_CASE("fragments: overlapping pieces drop the datagram", "[RFC791]") {
   CHECK(t.stream().info().unread == 0);
 }
 
+TEST_CASE("fragments: where another stack gets them too, a segment in pieces is for its connection or for nobody") {
+  Scenario t([](Config& config) { config.has_all_flows = false; });
+  t.establish();
+  for (const Packet& piece : fragments(t.build("P. 1:1201(1200) ack 1"), 576)) t.inject_packet(piece);
+  t.expect(".  1:1(0) ack 1201");
+  t.read(1200);
+  t.between(80, 4711);  // of the other one
+  for (const Packet& piece : fragments(t.build("P. 1:1201(1200) ack 1"), 576)) t.inject_packet(piece);
+  t.silence();
+  CHECK(t.stack().statistics().dropped(Drop::fragments_of_nobody) == 1);
+  t.inject("P. 1:1201(1200) ack 1");
+  t.expect("R  1:1(0)");
+}
+
 TEST_CASE("fragments: an echo larger than the MTU arrives in pieces too", "[RFC791]") {
   Scenario t;
   for (const Packet& piece : fragments(t.build("icmp: echo request, id 1, seq 1, length 1000"), 576)) {

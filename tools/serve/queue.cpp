@@ -28,6 +28,7 @@ Config configuration(const ServeOptions& options, Link& link) {
   config.any_ip = options.any_ip;
   config.max_listeners = std::max(config.max_listeners, static_cast<std::uint32_t>(options.rules.listeners.size()));
   if (options.max_connections) set_max_connections(config, *options.max_connections);
+  config.has_all_flows = options.queues == 1;
   config.secret = random_secret();
   tun::fit(config, link.top());
   return config;
@@ -58,14 +59,14 @@ void Queue::begin(const ServeOptions& options, Journal& journal) {
   serving_.emplace(options, number_, stack_, loop_, journal);
 }
 
-void Queue::take_error(Bytes packet) {
+void Queue::take_shared(Bytes packet) {
   constexpr int most = 64;  // Why: a flood of them must not fill memory, and any link may lose some.
-  if (errors_to_take_.fetch_add(1) >= most) {
-    --errors_to_take_;
+  if (shared_to_take_.fetch_add(1) >= most) {
+    --shared_to_take_;
     return;
   }
   loop_.post([this, copy = std::vector(packet.begin(), packet.end())] {
-    --errors_to_take_;
+    --shared_to_take_;
     stack_.receive({.bytes = copy, .offload = {}}, tun::EventLoop::now());
   });
 }

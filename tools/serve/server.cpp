@@ -32,17 +32,17 @@ Server::Server(ServeOptions options) : options_(std::move(options)), journal_(op
   for (unsigned number = 1; number < options_.queues; ++number) {
     queues_.push_back(std::make_unique<Queue>(options_, journal_, *queues_.front(), number));
   }
-  if (queues_.size() > 1) share_errors();
+  if (queues_.size() > 1) share_packets();
   if (options_.status_socket.empty()) return;
   status_socket_.emplace(queues_.front()->loop(), options_.status_socket,
                          [this](std::string_view path) { return find_page(path); });
 }
 
-void Server::share_errors() {
+void Server::share_packets() {
   for (const auto& queue : queues_) {
-    queue->share_errors([this, from = queue.get()](Bytes packet) {
+    queue->share_packets([this, from = queue.get()](Bytes packet) {
       for (const auto& other : queues_) {
-        if (other.get() != from) other->take_error(packet);
+        if (other.get() != from) other->take_shared(packet);
       }
     });
   }

@@ -32,7 +32,7 @@ class Server {
   void run();
 
  private:
-  void share_errors();
+  void share_packets();
   void stop();
   [[nodiscard]] std::optional<StatusPage> find_page(std::string_view path);
   [[nodiscard]] Status status();

@@ -1,6 +1,7 @@
-// ICMP errors for a stack of several queues. The kernel keeps a flow on its queue, but an error about the flow is a
-// packet of its own, of which it sees only the addresses: it comes in on whichever queue that falls to. So each queue
-// shows the errors that it gets to the others, for whoever has the flow. Read next: queue.hpp.
+// Packets for a stack of several queues that only one of them gets. The kernel keeps a flow on its queue, but of some
+// packets it cannot tell the flow: an ICMP error is a packet of its own, and only the first of a segment's fragments
+// has the ports. It sees the addresses, and they come in on whichever queue those fall to. So each queue shows such
+// packets to the others, for whoever has the flow. Read next: queue.hpp.
 #pragma once
 
 #include <functional>
@@ -9,20 +10,21 @@
 
 namespace backstop::tools {
 
-/// Whether it is IPv4 with an ICMP message that quotes a packet: about one that was sent, and never to be answered.
-bool is_icmp_error(Bytes packet);
+/// Whether it is IPv4 with an ICMP message that quotes a packet (about one that was sent, and never to be answered), or
+/// with a fragment of a TCP segment.
+bool is_of_any_queue(Bytes packet);
 
-/// A device that shows each ICMP error which comes in to somebody.
-class ErrorSharing final : public tun::Device {
+/// A device that shows each packet of that kind which comes in to somebody.
+class PacketSharing final : public tun::Device {
  public:
   using Show = std::function<void(Bytes packet)>;
 
-  explicit ErrorSharing(tun::Device& inner) : inner_(inner) {}
+  explicit PacketSharing(tun::Device& inner) : inner_(inner) {}
   void show_to(Show show) { show_ = std::move(show); }
 
   std::optional<InboundPacket> receive() override {
     const auto packet = inner_.receive();
-    if (packet && show_ && is_icmp_error(packet->bytes)) show_(packet->bytes);
+    if (packet && show_ && is_of_any_queue(packet->bytes)) show_(packet->bytes);
     return packet;
   }
   // Why: what is shown to somebody must be in one piece.
