@@ -6,20 +6,35 @@
 
 namespace backstop::tun {
 
-void BurstSize::took(int taken) {
-  constexpr int most_patience = 1024;
-  const bool full = taken == size_;
-  is_stream_ = full && taken > 1;
-  if (taken == 0) return;
-  if (is_stream_) patience_ = least_patience;
-  if (!full) {
-    if (taken == 1) patience_ = std::min(2 * patience_, most_patience);
-    size_ = taken;
-    full_in_a_row_ = 0;
-  } else if (++full_in_a_row_ >= patience_) {
-    size_ = std::min(2 * size_, longest_burst);
-    full_in_a_row_ = 0;
+// Asking again what has been asked in vain teaches nothing; what comes then has come by itself, as after sleeping.
+void Arrivals::asked(bool found) {
+  if (!is_empty_) {
+    learn(found);
+  } else if (found) {
+    begin(behind_sleep_);
   }
+  is_empty_ = !found;
+  if (found && taken_ + 1u < scores_->size()) ++taken_;
+}
+
+// A wait that ends at once leaves its lesson to the packet that follows.
+void Arrivals::waited(Duration time) {
+  constexpr Duration at_once = std::chrono::microseconds{3};  // Why: more than the call takes, less than sleeping does
+  if (time < at_once) return;
+  if (!is_empty_) learn(false);
+  begin(behind_sleep_);
+}
+
+void Arrivals::begin(Scores& scores) {
+  scores_ = &scores;
+  taken_ = 0;
+  is_empty_ = false;
+}
+
+// Why more for a success: a packet found spares epoll, which takes twice as long as asking in vain.
+void Arrivals::learn(bool found) {
+  constexpr int best = 7;
+  score() = static_cast<std::uint8_t>(found ? std::min(score() + 2, best) : std::max(score() - 1, 0));
 }
 
 void Linger::turned(int taken, bool last_was_full, Instant now) {
@@ -38,24 +53,6 @@ void Linger::turned(int taken, bool last_was_full, Instant now) {
   active_ = false;
   next_rests_ = std::min(2 * next_rests_ + 1, most_rests);
   rests_ = next_rests_;
-}
-
-void QuickAnswers::turned(int taken, bool sent) {
-  constexpr int best = 7;
-  constexpr int enough = 4;
-  constexpr int most_not_asked = 32;
-  if (asking_) score_ = taken > 0 ? std::min(score_ + 1, best) : std::max(score_ - 1, 0);
-  if (sent) {
-    ++outstanding_;
-  } else {
-    outstanding_ = taken > 0 ? std::max(outstanding_ - taken, 0) : 0;
-  }
-  asking_ = outstanding_ > 0 && (score_ >= enough || ++not_asked_ >= most_not_asked);
-  if (asking_) {
-    not_asked_ = 0;
-  } else {
-    outstanding_ = 0;  // What comes after sleeping is no answer.
-  }
 }
 
 // Why two limits: a connection that hovers about one would have the device change over and over.

@@ -1,28 +1,44 @@
-// How a loop asks a device for packets: how many before it answers, and whether once more before it sleeps; and whether
+// How a loop asks a device for packets: whether for another one before it answers, or before it sleeps; and whether
 // what is sent is a stream. All learn from what came and went. Pure. Read next: event_loop.cpp and tun_device.cpp, who
 // ask.
 #pragma once
+
+#include <array>
+#include <cstdint>
 
 #include "stack/tcp/time.hpp"
 
 namespace backstop::tun {
 
-/// How many packets to ask the device for: as many as there were last time, so that a lone one costs no further call
-/// that finds nothing; more, when that was not enough several times in a row. Asking for more in vain makes it slower
-/// to ask for more: a request and its answer are full bursts of one, too.
-class BurstSize {
+/// Whether the device has another packet already. To ask it is cheaper than to ask epoll whether to, but in vain it is
+/// one call more. That is learned for each number of packets taken since something was sent, or since the loop slept:
+/// the kernel's TCP acknowledges within the call that sends to it, and on one processor that call may wake the peer's
+/// process, which says more before it returns.
+class Arrivals {
  public:
-  [[nodiscard]] int next() const { return size_; }
-  void took(int taken);
-  /// Whether there was as much as was asked for, and more than a request.
-  [[nodiscard]] bool is_stream() const { return is_stream_; }
+  /// Whether to ask the device before anything else.
+  [[nodiscard]] bool are_likely() const { return !is_empty_ && score() >= enough; }
+  /// The device was asked. What it then had is `found`.
+  void asked(bool found);
+  void sent() { begin(behind_sent_); }
+  /// It was waited for packets, in place of asking.
+  void waited(Duration time);
 
  private:
-  static constexpr int least_patience = 4;
-  int size_ = 1;
-  int full_in_a_row_ = 0;
-  int patience_ = least_patience;  ///< full bursts in a row that make the next one longer
-  bool is_stream_ = false;
+  /// Of asking, after so many packets; the last one stands for all that are more. At first it is worth a try.
+  using Scores = std::array<std::uint8_t, 8>;
+  static constexpr int enough = 4;
+  static constexpr Scores first_scores = {enough, enough, enough, enough, enough, enough, enough, enough};
+
+  void begin(Scores& scores);
+  void learn(bool found);
+  [[nodiscard]] std::uint8_t& score() const { return (*scores_)[taken_]; }
+
+  Scores behind_sent_ = first_scores;
+  Scores behind_sleep_ = first_scores;
+  Scores* scores_ = &behind_sleep_;
+  std::uint8_t taken_ = 0;
+  bool is_empty_ = false;  ///< it was asked in vain, and nothing has happened since
 };
 
 /// Whether to ask the device a little longer before sleeping. Behind a packet as long as the link carries, another is
@@ -40,23 +56,6 @@ class Linger {
   Instant until_{};
   int rests_ = 0;       ///< full packets behind which not to linger
   int next_rests_ = 0;  ///< the same after the next failure, but for one
-};
-
-/// Whether the peer answers within the call that sends to it, as the kernel's TCP does with acknowledgments: then
-/// asking the device is cheaper than asking epoll whether to. Where it does not, that is tried now and then. A turn
-/// that sends awaits one answer; a packet that nothing is sent for is one.
-class QuickAnswers {
- public:
-  /// After each turn: how many packets came, and whether any was sent.
-  void turned(int taken, bool sent);
-  /// Whether to ask the device before anything else.
-  [[nodiscard]] bool are_likely() const { return asking_; }
-
- private:
-  int score_ = 0;
-  int not_asked_ = 0;    ///< times in a row
-  int outstanding_ = 0;  ///< answers
-  bool asking_ = false;
 };
 
 /// Whether what is sent is a stream: long packets, several in a row without anything coming in between. Answers to

@@ -83,41 +83,40 @@ void EventLoop::run() {
 // nor one of posts keeps the others waiting. Where more packets are likely no system call need tell of them, and epoll
 // is asked every so many turns only; turns that find nothing are short ones.
 void EventLoop::turn() {
-  constexpr int time_for_a_look = 64;
-  constexpr int cost_of_burst = 8;
+  constexpr int time_for_a_look = 64;  // in packets, and turns
   call_posted();
   const Instant time = now();
+  if (waits_since_ != never) arrivals_.waited(time - std::exchange(waits_since_, never));
   call_due(time);
-  move_packets(time);
+  since_look_ += 1 + move_packets(time);
   const bool busy = more_packets_are_likely(time);
-  since_look_ += last_packet_ == time ? cost_of_burst : 1;
   if (busy && since_look_ < time_for_a_look) return;
   since_look_ = 0;
   wait_and_dispatch(busy ? time : next_deadline(), time);
 }
 
 bool EventLoop::more_packets_are_likely(Instant time) const {
-  return burst_.is_stream() || linger_.goes_on() || answers_.are_likely() || time - last_packet_ < busy_poll_;
+  return arrivals_.are_likely() || linger_.goes_on() || time - last_packet_ < busy_poll_;
 }
 
+// Why all at once where nothing would tell us of packets that we left there: a device without a descriptor is always
+// asked for another.
 int EventLoop::receive_packets(Instant time) {
-  // Why all at once where nothing would tell us of packets that we left there.
-  const int most = device_.fd() < 0 ? longest_burst : burst_.next();
+  const bool can_wait = device_.fd() >= 0;
   int taken = 0;
   bool last_was_full = false;
-  for (; taken < most; ++taken) {
+  do {
     const auto size = device_.deliver(stack_, time);
+    arrivals_.asked(size.has_value());
     if (!size) break;
     last_was_full = *size >= device_.mtu();
-  }
+  } while (++taken < longest_burst && (!can_wait || arrivals_.are_likely()));
   if (taken > 0) last_packet_ = time;
-  if (device_.fd() < 0) return taken;
-  burst_.took(taken);
-  linger_.turned(taken, last_was_full, time);
+  if (can_wait) linger_.turned(taken, last_was_full, time);
   return taken;
 }
 
-void EventLoop::move_packets(Instant time) {
+int EventLoop::move_packets(Instant time) {
   const int taken = receive_packets(time);
   bool sent = false;
   // Deadlines act while the stack sends. What the hook says to that goes out in a second pass, which meets no more of
@@ -127,7 +126,8 @@ void EventLoop::move_packets(Instant time) {
     if (hook_) hook_deadline_ = hook_(time);
     sent = transmit_all(stack_, device_, time) || sent;
   } while (++passes < 2 && stack_.has_events());
-  if (device_.fd() >= 0) answers_.turned(taken, sent);
+  if (sent) arrivals_.sent();
+  return taken;
 }
 
 void EventLoop::call_posted() {
@@ -161,7 +161,10 @@ Instant EventLoop::next_deadline() {
 // A deadline that has come since `time` was taken rings at once.
 void EventLoop::wait_and_dispatch(Instant until, Instant time) {
   const bool sleeps = until > time;
-  if (sleeps) alarm_.ring_by(until);
+  if (sleeps) {
+    alarm_.ring_by(until);
+    waits_since_ = now();
+  }
   std::array<epoll_event, 64> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), sleeps ? -1 : 0);
   if (count < 0 && errno != EINTR) throw_errno("epoll_wait");

@@ -125,7 +125,7 @@ class EventLoop {
   };
 
   void turn();
-  void move_packets(Instant time);
+  int move_packets(Instant time);
   int receive_packets(Instant time);
   void call_posted();
   void call_due(Instant now);
@@ -138,12 +138,12 @@ class EventLoop {
 
   Stack& stack_;
   Device& device_;
-  BurstSize burst_;
+  Arrivals arrivals_;
   Linger linger_;
-  QuickAnswers answers_;
   Duration busy_poll_{};
   Instant last_packet_{};
-  int since_look_ = 0;  ///< turns since the last look at the other descriptors, by what they cost
+  Instant waits_since_ = never;
+  int since_look_ = 0;  ///< packets and turns since the last look at the other descriptors
   Hook hook_;
   std::optional<Instant> hook_deadline_;
   FileDescriptor epoll_;

@@ -1,7 +1,6 @@
 // What a loop learns from how packets come.
 #include "tun/bursts.hpp"
 
-#include "stack/poll.hpp"
 #include "tests/support/catch.hpp"
 
 namespace backstop::tun {
@@ -9,27 +8,103 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("Bursts: requests, one at a time, are hardly ever asked for two at a time") {
-  BurstSize burst;
-  int in_vain = 0;
-  for (int i = 0; i < 10'000; ++i) {
-    if (burst.next() > 1) ++in_vain;
-    burst.took(1);
-    CHECK_FALSE(burst.is_stream());
+/// A device whose packets come in answer to what is sent, and the turns of a loop that asks it as Arrivals say.
+class Turns {
+ public:
+  /// What was sent brings `packets` at once; then they are taken, and the loop sleeps until something is to be sent.
+  void answered_by(int packets) {
+    arrivals_.sent();
+    while (arrivals_.are_likely() || (packets > 0 && wait(1us))) packets = ask(packets);
+    wait(1ms);
   }
-  CHECK(in_vain < 20);
+  /// A packet comes by itself, and has woken the loop.
+  void request() {
+    ask(1);
+    while (arrivals_.are_likely()) ask(0);
+  }
+
+  int in_vain = 0;
+  int waits = 0;  ///< that asking would have spared
+
+ private:
+  int ask(int packets) {
+    arrivals_.asked(packets > 0);
+    if (packets > 0) return packets - 1;
+    ++in_vain;
+    return 0;
+  }
+  bool wait(Duration time) {
+    if (time < 1ms) ++waits;
+    arrivals_.waited(time);
+    return true;
+  }
+
+  Arrivals arrivals_;
+};
+
+TEST_CASE("Arrivals: requests, one at a time, are not asked for two at a time") {
+  Turns turns;
+  for (int i = 0; i < 1000; ++i) {
+    turns.request();
+    turns.answered_by(0);
+  }
+  CHECK(turns.in_vain < 5);
+  CHECK(turns.waits == 0);
 }
 
-TEST_CASE("Bursts: a stream's are soon as long as can be, and shrink with it") {
-  BurstSize burst;
-  for (int i = 0; i < 100; ++i) burst.took(burst.next());
-  CHECK(burst.next() == longest_burst);
-  CHECK(burst.is_stream());
-  burst.took(3);
-  CHECK(burst.next() == 3);
-  CHECK_FALSE(burst.is_stream());
-  burst.took(0);  // says nothing of how many come when some do
-  CHECK(burst.next() == 3);
+TEST_CASE("Arrivals: answers that come within the call that sends are asked for, as many as there are") {
+  Turns turns;
+  for (int i = 0; i < 1000; ++i) {
+    turns.request();
+    turns.answered_by(3);
+  }
+  CHECK(turns.in_vain < 5);
+  CHECK(turns.waits < 5);
+}
+
+TEST_CASE("Arrivals: what is rare is waited for, what is frequent is asked for, at little cost") {
+  const auto one_in = [](int period, int common, int rare) {
+    Turns turns;
+    for (int i = 0; i < 1000; ++i) turns.answered_by(i % period == 0 ? rare : common);
+    return turns;
+  };
+  const Turns mostly_more = one_in(4, 3, 1);
+  CHECK(mostly_more.in_vain < 260);
+  CHECK(mostly_more.waits < 5);
+  const Turns mostly_less = one_in(10, 1, 2);
+  CHECK(mostly_less.in_vain < 10);
+  CHECK(mostly_less.waits < 110);
+}
+
+TEST_CASE("Arrivals: a change is soon learned") {
+  Turns turns;
+  for (int i = 0; i < 1000; ++i) turns.answered_by(2);
+  for (int i = 0; i < 1000; ++i) turns.answered_by(0);
+  for (int i = 0; i < 1000; ++i) turns.answered_by(2);
+  CHECK(turns.in_vain < 20);
+  CHECK(turns.waits < 20);
+}
+
+TEST_CASE("Arrivals: a stream is asked for without end") {
+  Arrivals arrivals;
+  for (int i = 0; i < 20; ++i) arrivals.asked(true);
+  CHECK(arrivals.are_likely());
+}
+
+TEST_CASE("Arrivals: nothing is likely behind asking in vain, and asking again teaches nothing") {
+  Arrivals arrivals;
+  for (int i = 0; i < 20; ++i) {
+    arrivals.sent();
+    CHECK(arrivals.are_likely());
+    arrivals.asked(true);
+    arrivals.sent();
+  }
+  for (int i = 0; i < 100; ++i) {
+    arrivals.asked(false);
+    CHECK_FALSE(arrivals.are_likely());
+  }
+  arrivals.sent();
+  CHECK(arrivals.are_likely());
 }
 
 /// Asks every 5 us for as long as the linger says, from a packet on; the next one comes `gap` later. Returns whether it
@@ -58,45 +133,6 @@ class Asking {
   Linger linger_;
   Instant now_{1s};
 };
-
-TEST_CASE("Quick answers: asked for where they come, and hardly ever where they do not") {
-  QuickAnswers answers;
-  int asked = 0;
-  const auto exchange = [&](bool quick) {
-    answers.turned(1, true);
-    if (!answers.are_likely()) return;
-    ++asked;
-    answers.turned(quick ? 1 : 0, false);
-    CHECK_FALSE(answers.are_likely());  // Nothing was sent.
-  };
-  for (int i = 0; i < 1000; ++i) exchange(false);
-  CHECK(asked > 0);
-  CHECK(asked < 40);
-  for (int i = 0; i < 1000; ++i) exchange(true);
-  CHECK(asked > 800);
-  asked = 0;
-  for (int i = 0; i < 1000; ++i) exchange(false);
-  CHECK(asked < 40);
-}
-
-TEST_CASE("Quick answers: as many as turns have sent") {
-  QuickAnswers answers;
-  for (int i = 0; i < 1000; ++i) {
-    answers.turned(1, true);
-    answers.turned(1, false);
-  }
-  answers.turned(1, true);
-  REQUIRE(answers.are_likely());
-  answers.turned(1, true);  // Not an answer: something was sent for it.
-  answers.turned(1, false);
-  CHECK(answers.are_likely());
-  answers.turned(1, false);
-  CHECK_FALSE(answers.are_likely());
-  answers.turned(2, true);
-  answers.turned(1, true);
-  answers.turned(0, false);
-  CHECK_FALSE(answers.are_likely());
-}
 
 TEST_CASE("Linger: behind a packet as long as can be, and not behind a short one") {
   Asking asking;
