@@ -115,10 +115,10 @@ Interface read_interface(Fields fields, bool swapped) {
   return interface;
 }
 
-// Saturates where 64 bits of nanoseconds (584 years) do not hold it.
+// Saturates in 2116. Why: 64 bits of nanoseconds end in 2262, and whoever reads the packet sets deadlines after it.
 Instant to_instant(std::uint64_t units, const Interface& interface) {
   constexpr std::uint64_t nanoseconds = 1'000'000'000;
-  constexpr std::int64_t latest = std::numeric_limits<std::int64_t>::max() / 1'000'000'000 - 1;
+  constexpr std::int64_t latest = std::numeric_limits<std::int64_t>::max() / 1'000'000'000 / 2;
   const std::uint64_t rate = std::max<std::uint64_t>(interface.units_per_second, 1);
   const std::uint64_t whole = std::min<std::uint64_t>(units / rate, static_cast<std::uint64_t>(latest));
   __extension__ using Wide = unsigned __int128;
