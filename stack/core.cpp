@@ -343,16 +343,14 @@ std::optional<OutboundPacket> Core::next_segment(Instant now) {
     slot.is_ready = false;
     if (!slot.in_use || slot.tcb.state == State::closed) continue;
     tcp::Outgoing out;
-    if (tcp::output(slot.tcb, environment_, now, out)) {
-      if (out.last) {
-        wheel_.arm_no_later(index, tcp::next_deadline(slot.tcb));
-      } else {
-        take_a_turn(index);
-      }
+    const bool sends = tcp::output(slot.tcb, environment_, now, out);
+    if (sends && !out.last) {
+      take_a_turn(index);
       return build_text(slot.tcb, out);
     }
     const Instant deadline = tcp::next_deadline(slot.tcb);
     wheel_.arm_no_later(index, deadline);
+    if (sends) return build_text(slot.tcb, out);
     if (deadline <= now) fire_deadlines(now);  // it came while the connection waited for its turn
   }
   return std::nullopt;

@@ -61,7 +61,7 @@ class Core {
   /// After text was written: it takes its turn, and nothing else has changed.
   void text_was_written(HandleId id);
   /// A write found no room. Its own acknowledgments may never make any, when it is the pool that has run low.
-  void wait_for_room(HandleId id);
+  [[gnu::cold]] void wait_for_room(HandleId id);
   void end_reading(HandleId id);
   void abort(HandleId id);
   void release(HandleId id);
@@ -170,7 +170,7 @@ class Core {
   };
 
   // demultiplex.cpp: packets in.
-  void drop(Drop reason) { ++statistics_.drops[static_cast<std::size_t>(reason)]; }
+  [[gnu::cold]] void drop(Drop reason) { ++statistics_.drops[static_cast<std::size_t>(reason)]; }
   [[nodiscard]] bool may_be_of_another_stack(const wire::Ipv4Datagram& datagram);
   void datagram_arrives(const wire::Ipv4Datagram& datagram, Offload offload, Instant now);
   [[nodiscard]] std::optional<Drop> check_addresses(const wire::Ipv4Header& header) const;
@@ -184,7 +184,7 @@ class Core {
   void call_taps(Call call);
   bool connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now);
   bool connection_takes(std::uint32_t index, const wire::Segment& segment, bool congestion_experienced, Instant now);
-  void reset_of_nobody(const FourTuple& tuple, SeqNum seq, Instant now);
+  [[gnu::cold]] void reset_of_nobody(const FourTuple& tuple, SeqNum seq, Instant now);
   [[nodiscard]] bool must_wait(const Slot& slot, wire::Flags flags) const;
   void listener_takes(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& segment,
                       Instant now);
@@ -194,9 +194,9 @@ class Core {
   [[nodiscard]] std::uint32_t find_exact_listener(Endpoint local) const;
   TapSlot* suppressing_tap();
   void ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now);
-  void forget_detached_taps();
+  [[gnu::cold]] void forget_detached_taps();
   void reply(const FourTuple& tuple, const wire::Segment& segment, const ConnectionOptions& options);
-  void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
+  [[gnu::cold]] void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
 
   // landing.cpp: text that is read straight to its place.
   void note_long_text(std::uint32_t index, bool stamped);
@@ -205,22 +205,23 @@ class Core {
 
   // syn_cookies.cpp: answers that keep nothing.
   [[nodiscard]] bool wants_cookie(const ListenerSlot& listener) const;
-  void send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn, Instant now);
+  [[gnu::cold]] void send_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
+                                 Instant now);
   std::optional<wire::Segment> take_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& ack,
                                            Instant now);
   std::uint32_t open_by_cookie(const FourTuple& tuple, tcp::OptionSetId options, const wire::Segment& syn,
                                const wire::Segment& ack, Instant now);
-  bool listener_takes_cookie(std::uint32_t listener, const wire::Ipv4Header& header, const wire::Segment& ack,
-                             Instant now);
-  bool tap_takes_cookie(const wire::Ipv4Header& header, const wire::Segment& ack, Instant now);
+  [[gnu::cold]] bool listener_takes_cookie(std::uint32_t listener, const wire::Ipv4Header& header,
+                                           const wire::Segment& ack, Instant now);
+  [[gnu::cold]] bool tap_takes_cookie(const wire::Ipv4Header& header, const wire::Segment& ack, Instant now);
 
   // icmp.cpp: ICMP and UDP.
-  void icmp_arrives(const wire::Ipv4Datagram& datagram, Instant now);
+  [[gnu::cold]] void icmp_arrives(const wire::Ipv4Datagram& datagram, Instant now);
   void answer_echo(const wire::Ipv4Datagram& datagram, const wire::IcmpMessage& request);
   void icmp_error_arrives(const wire::IcmpMessage& error);
   void path_fails(tcp::Tcb& tcb, const wire::IcmpMessage& error);
-  void udp_arrives(const wire::Ipv4Datagram& datagram, Offload offload);
-  void send_unreachable(wire::UnreachableCode code, Bytes quotation);
+  [[gnu::cold]] void udp_arrives(const wire::Ipv4Datagram& datagram, Offload offload);
+  [[gnu::cold]] void send_unreachable(wire::UnreachableCode code, Bytes quotation);
   void queue_icmp(Ipv4Address source, Ipv4Address destination, const wire::IcmpMessage& message);
 
   // core.cpp: slots and packets out.
@@ -245,10 +246,10 @@ class Core {
   void take_a_turn(std::uint32_t index);
   void push_ready(std::uint32_t index);
   void push_event(std::uint32_t index);
-  void wake_starved();
+  [[gnu::cold]] void wake_starved();
   void fire_deadlines(Instant now);
-  std::optional<OutboundPacket> next_reply();
-  std::optional<OutboundPacket> next_icmp();
+  [[gnu::cold]] std::optional<OutboundPacket> next_reply();
+  [[gnu::cold]] std::optional<OutboundPacket> next_icmp();
   std::optional<OutboundPacket> next_segment(Instant now);
   std::optional<OutboundPacket> build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t text_size,
                                       std::span<const Bytes> text, std::uint32_t mss);
@@ -257,14 +258,14 @@ class Core {
   std::optional<Event> next_listener_event();
 
   // core_calls.cpp: users' calls.
-  std::expected<HandleId, Error> accept_by_cookie(const SynInfo& info, Instant now);
+  [[gnu::cold]] std::expected<HandleId, Error> accept_by_cookie(const SynInfo& info, Instant now);
   std::uint16_t choose_port(Ipv4Address local, Endpoint remote);
   ListenerSlot* find_listener_slot(HandleId id);
   void link_listener(std::uint32_t index);
   void unlink_listener(std::uint32_t index);
   [[nodiscard]] std::size_t listener_bucket(std::uint16_t port) const { return port & (listener_buckets_.size() - 1); }
-  void abort_slot(std::uint32_t index);
-  void abort_child(std::uint32_t index);
+  [[gnu::cold]] void abort_slot(std::uint32_t index);
+  [[gnu::cold]] void abort_child(std::uint32_t index);
 
   Config config_;
   tcp::SipKey secret_;

@@ -198,7 +198,7 @@ void Core::listener_takes_syn(std::uint32_t index, const FourTuple& tuple, const
 }
 
 // CLOSED (section 3.10.7.1), or a SYN whose fate a tap decides.
-void Core::nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
+[[gnu::noinline]] void Core::nobody_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
   const bool plain_syn = segment.syn() && !segment.has_ack();
   if (plain_syn && segment.fin()) return drop(Drop::tcp_bad_flags);
   if (plain_syn) {

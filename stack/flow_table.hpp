@@ -33,7 +33,7 @@ class FlowTable {
     return places(max_entries) * sizeof(Entry);
   }
 
-  [[nodiscard]] std::uint32_t hash(const FourTuple& tuple) const {
+  [[nodiscard, gnu::noinline]] std::uint32_t hash(const FourTuple& tuple) const {
     tcp::SipHash13 hash{key_};
     hash.add((std::uint64_t{tuple.local.address.value} << 32) | tuple.remote.address.value);
     return static_cast<std::uint32_t>(

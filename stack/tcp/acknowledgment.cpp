@@ -248,7 +248,7 @@ class Acknowledgment {
     }
   }
 
-  void mark_head_lost() {
+  [[gnu::cold]] void mark_head_lost() {
     SentList& sent = tcb_.flight->sent;
     const SentRecord& record = env_.sent[sent.head()];  // one packet, which the device may have cut into many segments
     if (record.length() > tcb_.mss() + 1) sent.split(env_.sent, sent.head(), record.seq + tcb_.mss());
@@ -350,7 +350,7 @@ bool is_one_segment(const Tcb& tcb, Environment& env) {
 }
 
 // All that was in flight has arrived. When nothing else was written, there is no flight any more.
-void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
+[[gnu::noinline]] void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
   const Instant sent_at = env.sent[tcb.flight->sent.head()].sent_at;
   tcb.snd.una = tcb.snd.nxt;
   tcb.syn_acked = true;

@@ -28,7 +28,7 @@ void drop_flight(Tcb& tcb, Environment& env) {
   env.flights.give_back(std::exchange(tcb.flight, Tcb{}.flight));
 }
 
-void establish(Tcb& tcb, Environment& env, Instant now) {
+[[gnu::noinline]] void establish(Tcb& tcb, Environment& env, Instant now) {
   tcb.enter(State::established);
   tcb.ever_established = true;
   tcb.news.established = tcb.news.writable = true;

@@ -19,9 +19,9 @@ void enter_time_wait(Tcb& tcb, Environment& env, Instant now);
 /// CLOSED after both FINs. What arrived can still be read.
 void finish(Tcb& tcb, Environment& env);
 /// CLOSED because of `error`; all queues are flushed (RFC 9293 section 3.10.7.4 second, section 3.10.8).
-void fail(Tcb& tcb, Environment& env, Error error);
+[[gnu::cold]] void fail(Tcb& tcb, Environment& env, Error error);
 
 /// Something that does not end the connection but that its user may want to know (RFC 9293 section 3.9.1.8).
-void report_error(Tcb& tcb, const Environment& env, Error error);
+[[gnu::cold]] void report_error(Tcb& tcb, const Environment& env, Error error);
 
 }  // namespace backstop::tcp

@@ -14,7 +14,7 @@ void rack_update(Tcb& tcb, const SentRecord& record, const wire::Segment& segmen
 
 /// The peer reports a duplicate (RFC 2883): something was sent again too early, so be more patient (section 6.2 step
 /// 4).
-void rack_note_duplicate(Tcb& tcb);
+[[gnu::cold]] void rack_note_duplicate(Tcb& tcb);
 
 /// Marks what is lost by now, and arms the reordering timer for what may be soon (section 6.2, steps 4 and 5).
 /// Returns whether something was marked.

@@ -186,7 +186,7 @@ class Output {
     return resend(id);
   }
 
-  bool resend(RecordId id) {
+  [[gnu::cold]] bool resend(RecordId id) {
     const SeqNum end = cut_to_one_packet(id);
     tcb_.flight->sent.mark_resent(env_.sent, id, now_);
     const SeqNum seq = env_.sent[id].seq;
@@ -210,7 +210,7 @@ class Output {
     return made;
   }
 
-  bool repeat_last() {
+  [[gnu::cold]] bool repeat_last() {
     const SentRecord& tail = env_.sent[tcb_.flight->sent.tail()];
     const std::uint32_t most = longest_up_to(tail.end);
     if (tail.length() > most) tcb_.flight->sent.split(env_.sent, tcb_.flight->sent.tail(), tail.end - most);
@@ -343,7 +343,7 @@ class Output {
   }
 
   // Text waits for a larger window and nothing is out that would bring one: the persist timer makes sure (MUST-36).
-  bool wait_for_window() {
+  [[gnu::cold]] bool wait_for_window() {
     if (tcb_.outstanding() == 0 && tcb_.timer == Timer::off) {
       tcb_.flight->progress_at = now_;
       arm_persist(tcb_, env_, now_);
@@ -366,7 +366,7 @@ class Output {
     return probe();
   }
 
-  bool probe() {
+  [[gnu::cold]] bool probe() {
     write_ack_with_sack(tcb_, env_, now_, mss_, tcb_.snd.una - 1, out_.segment);
     return finish();
   }

@@ -33,7 +33,7 @@ wire::Segment make_ack(Tcb& tcb, Environment& env, Instant now);
 /// SYN, or SYN,ACK in SYN-RECEIVED.
 wire::Segment make_syn(const Tcb& tcb, const Environment& env, Instant now);
 /// RST that aborts: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>.
-wire::Segment make_reset(const Tcb& tcb, Instant now);
+[[gnu::cold]] wire::Segment make_reset(const Tcb& tcb, Instant now);
 
 /// RCV.WND for the next segment: it grows by enough or not at all (RFC 9293 section 3.8.6.2.2).
 std::uint32_t window_to_offer(const Tcb& tcb, const Environment& env, std::uint32_t mss);

@@ -8,9 +8,9 @@ namespace backstop::tcp {
 
 /// A router could not forward a packet of ours: its next hop takes `mtu` octets (0: an old router that does not say).
 /// What is in flight and too large is sent again in smaller pieces.
-void path_mtu_shrinks(Tcb& tcb, Environment& env, std::uint32_t mtu);
+[[gnu::cold]] void path_mtu_shrinks(Tcb& tcb, Environment& env, std::uint32_t mtu);
 
 /// The retransmission timer has fired: when full segments seem to vanish, smaller ones are tried.
-void suspect_black_hole(Tcb& tcb, Environment& env);
+[[gnu::cold]] void suspect_black_hole(Tcb& tcb, Environment& env);
 
 }  // namespace backstop::tcp

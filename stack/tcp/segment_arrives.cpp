@@ -53,6 +53,20 @@ void negotiate(Tcb& tcb, const wire::Segment& syn, Instant now) {
   negotiate(tcb, syn, now);
 }
 
+// What is left when the SYN has been dealt with. On it ECE is part of an offer (RFC 3168 section 6.1.1), no echo.
+void take_syn_off(wire::Segment& segment) {
+  segment.flags.clear(wire::Flag::syn);
+  segment.flags.clear(wire::Flag::ece);
+  ++segment.seq;
+}
+
+// The window in a SYN is never scaled. `seq` is behind the SYN.
+void set_window_from_syn(Tcb& tcb, SeqNum seq, SeqNum ack, std::uint16_t window) {
+  tcb.snd.wnd = tcb.snd.max_wnd = window;
+  tcb.snd.wl1 = seq;
+  tcb.snd.wl2 = ack;
+}
+
 void note_heard(Tcb& tcb, Instant now) {
   ++tcb.segments_received;
   tcb.heard_at = now;
@@ -205,7 +219,7 @@ class SegmentArrives {
     // RFC 5961 section 5.2: an honest acknowledgment lies in this range.
     if (seg_.ack > tcb_.snd.nxt || seg_.ack < tcb_.snd.una - tcb_.snd.max_wnd) return challenge();
     process_acknowledgment(tcb_, seg_, env_, now_);
-    if (had_syn_) set_window_from_syn();
+    if (had_syn_) set_window_from_syn(tcb_, seg_.seq, seg_.ack, seg_.window);
     return !tcb_.fin_acked || after_our_fin(tcb_, env_, now_);
   }
 
@@ -247,12 +261,12 @@ class SegmentArrives {
 
   // The peer's SYN again. Alone it was retransmitted: so do we with our SYN,ACK. With an ACK it is the other half of a
   // simultaneous open (Figure 8), and what is left of it behind the SYN is processed.
-  bool peer_syn_again() {
+  [[gnu::cold]] bool peer_syn_again() {
     if (!seg_.has_ack()) {
       tcb_.flight->sent.mark_all_lost(env_.sent);
       return false;
     }
-    without_syn();
+    take_syn_off(seg_);
     arrived_seq_ = seg_.seq;
     had_syn_ = true;
     return true;
@@ -280,7 +294,7 @@ class SegmentArrives {
   [[nodiscard]] bool may_stand_at_edge() const { return !seg_.rst() || tcb_.rcv.wnd == 0; }
   [[nodiscard]] bool is_in_window(SeqNum seq) const { return tcb_.rcv.nxt <= seq && seq < right_edge(); }
 
-  bool answer_unacceptable() {
+  [[gnu::cold]] bool answer_unacceptable() {
     if (seg_.rst()) return false;
     if (tcb_.state == State::time_wait && seg_.fin()) enter_time_wait(tcb_, env_, now_);
     if (!seg_.text.empty() && seg_.seq < tcb_.rcv.nxt) note_duplicate(seg_.seq);
@@ -290,14 +304,14 @@ class SegmentArrives {
   }
 
   /// If so, it counts as done.
-  bool may_challenge() {
+  [[gnu::cold]] bool may_challenge() {
     if (now_ - challenge_interval < tcb_.challenged_at) return false;
     tcb_.challenged_at = now_;
     return true;
   }
 
   // RFC 2883: the peer learns that it has sent this twice. Of several parts the first is told.
-  void note_duplicate(SeqNum left) {
+  [[gnu::cold]] void note_duplicate(SeqNum left) {
     reports_duplicate_ = true;
     const SeqNum end = seg_.seq + static_cast<std::uint32_t>(seg_.text.size());
     tcb_.duplicate = {left, min(end, tcb_.rcv.nxt)};
@@ -322,13 +336,6 @@ class SegmentArrives {
     seg_.text = seg_.text.first(std::min<std::size_t>(room, seg_.text.size()));
   }
 
-  // What is left when the SYN has been dealt with. On it ECE is part of an offer (RFC 3168 section 6.1.1), no echo.
-  void without_syn() {
-    seg_.flags.clear(wire::Flag::syn);
-    seg_.flags.clear(wire::Flag::ece);
-    ++seg_.seq;
-  }
-
   // --- Fifth step, in parts.
 
   bool complete_handshake() {
@@ -349,7 +356,7 @@ class SegmentArrives {
   }
 
   // SHLD-3: text for a user who has gone is lost, and the peer must not believe otherwise.
-  bool refuse_text_after_close() {
+  [[gnu::cold]] bool refuse_text_after_close() {
     reply_ = reset_for(seg_);
     fail(tcb_, env_, Error::connection_aborted);
     return false;
@@ -381,7 +388,7 @@ class SegmentArrives {
     return true;
   }
 
-  void note_stored_duplicate() {
+  [[gnu::cold]] void note_stored_duplicate() {
     const wire::SackBlock part = tcb_.receive_queue.stored_part(env_.blocks, seg_.seq, seg_.text);
     if (part.left != part.right) tcb_.duplicate = part;
   }
@@ -414,13 +421,13 @@ class SegmentArrives {
     if (!seg_.syn()) return false;
     note_peer_syn(tcb_, seg_, now_);
     agree_on_ecn();
-    without_syn();
+    take_syn_off(seg_);
     tcb_.rcv.wnd = first_window(tcb_, env_);
     tcb_.ack_owed = AckOwed::now;
     arrived_seq_ = seg_.seq;
     trim_right();
     if (seg_.has_ack()) process_acknowledgment(tcb_, seg_, env_, now_);
-    set_window_from_syn();
+    set_window_from_syn(tcb_, seg_.seq, seg_.has_ack() ? seg_.ack : tcb_.snd.iss, seg_.window);
     if (!seg_.has_ack()) return open_simultaneously();
     establish(tcb_, env_, now_);
     return true;
@@ -431,17 +438,9 @@ class SegmentArrives {
     tcb_.ecn = tcb_.ecn && seg_.has_ack() && seg_.flags.has(wire::Flag::ece) && !seg_.flags.has(wire::Flag::cwr);
   }
 
-  // The window in a SYN is never scaled, though the SYN bit is gone from seg_ by now.
-  void set_window_from_syn() {
-    tcb_.snd.wnd = seg_.window;
-    tcb_.snd.max_wnd = seg_.window;
-    tcb_.snd.wl1 = seg_.seq;
-    tcb_.snd.wl2 = seg_.has_ack() ? seg_.ack : tcb_.snd.iss;
-  }
-
   // Both sides have sent a SYN (Figure 8): ours goes out again, with the ACK of theirs. A FIN on it is not for now: not
   // acknowledged, it comes again when both are ESTABLISHED.
-  bool open_simultaneously() {
+  [[gnu::cold]] bool open_simultaneously() {
     seg_.flags.clear(wire::Flag::fin);
     tcb_.enter(State::syn_received);
     tcb_.flight->sent.mark_all_lost(env_.sent);
@@ -450,14 +449,14 @@ class SegmentArrives {
 
   // --- Replies.
 
-  bool challenge() {
+  [[gnu::cold]] bool challenge() {
     if (!may_challenge()) return false;
     ++env_.counters.challenge_acks;
     reply_ = reply_with_ack();
     return false;
   }
 
-  wire::Segment reply_with_ack() {
+  [[gnu::cold]] wire::Segment reply_with_ack() {
     wire::Segment ack = make_ack(tcb_, env_, now_);
     tcb_.ack_owed = AckOwed::no;
     tcb_.delayed_ack_at = never;
@@ -478,6 +477,34 @@ class SegmentArrives {
   bool reports_duplicate_ = false;
   bool had_syn_ = false;  // the second half of a simultaneous open: its window is not scaled
 };
+
+// What answers our SYN mostly: SYN,ACK without anything else.
+bool is_expected_syn_ack(const Tcb& tcb, const wire::Segment& segment) {
+  constexpr wire::Flags syn_ack = wire::Flag::syn | wire::Flag::ack;
+  return tcb.state == State::syn_sent && segment.flags == syn_ack && segment.ack == tcb.snd.nxt && tcb.syn_sent() &&
+         segment.text.empty() && segment.options.sack.empty();
+}
+
+// It came after our SYN had been sent again.
+[[gnu::cold]] void acknowledge_late(Tcb& tcb, wire::Segment syn_ack, Environment& env, Instant now) {
+  take_syn_off(syn_ack);
+  process_acknowledgment_by_steps(tcb, syn_ack, env, now);
+}
+
+/// What the steps of SYN-SENT come to for it.
+void take_expected_syn_ack(Tcb& tcb, const wire::Segment& segment, Environment& env, Instant now) {
+  note_heard(tcb, now);
+  note_peer_syn(tcb, segment, now);
+  tcb.ecn = false;  // an offer is taken with ECE only
+  tcb.rcv.wnd = first_window(tcb, env);
+  tcb.ack_owed = AckOwed::now;
+  const SeqNum seq = segment.seq + 1;
+  if (!process_plain_acknowledgment(tcb, seq, segment.ack, segment.window, env, now)) {
+    acknowledge_late(tcb, segment, env, now);
+  }
+  set_window_from_syn(tcb, seq, segment.ack, segment.window);
+  establish(tcb, env, now);
+}
 
 /// What the eight steps come to for a segment that is_expected(), but for putting its text to its place.
 void take_expected(Tcb& tcb, const wire::PlainSegment& segment, Environment& env, Instant now) {
@@ -539,6 +566,16 @@ void placed_segment_arrives(Tcb& tcb, const wire::PlainSegment& segment, Environ
 
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now) {
+  if (!is_expected_syn_ack(tcb, segment)) {
+    return segment_arrives_by_steps(tcb, segment, congestion_experienced, env, now);
+  }
+  take_expected_syn_ack(tcb, segment, env, now);
+  return std::nullopt;
+}
+
+[[gnu::noinline]] std::optional<wire::Segment> segment_arrives_by_steps(Tcb& tcb, const wire::Segment& segment,
+                                                                        bool congestion_experienced, Environment& env,
+                                                                        Instant now) {
   note_heard(tcb, now);
   SegmentArrives arrival{tcb, segment, congestion_experienced, env, now};
   return tcb.state == State::syn_sent ? arrival.process_in_syn_sent() : arrival.process();

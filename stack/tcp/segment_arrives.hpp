@@ -15,6 +15,10 @@ namespace backstop::tcp {
 std::optional<wire::Segment> segment_arrives(Tcb& tcb, const wire::Segment& segment, bool congestion_experienced,
                                              Environment& env, Instant now);
 
+/// The same without its short cut for the SYN,ACK that answers our SYN: what that is tested against.
+std::optional<wire::Segment> segment_arrives_by_steps(Tcb& tcb, const wire::Segment& segment,
+                                                      bool congestion_experienced, Environment& env, Instant now);
+
 /// Whether there is a short cut for it, from SYN-RECEIVED on: it is the next in order, there is room for all of it, and
 /// it says nothing out of the ordinary (header prediction, Jacobson 1990). It may complete the handshake, acknowledge
 /// our FIN, and carry the peer's.

@@ -70,23 +70,23 @@ class SentList {
   void drop_front(SentPool& pool, SeqNum una);
   void clear(SentPool& pool);
 
-  void mark_sacked(SentPool& pool, RecordId record);
-  void mark_lost(SentPool& pool, RecordId record);
-  void mark_resent(SentPool& pool, RecordId record, Instant now);
+  [[gnu::cold]] void mark_sacked(SentPool& pool, RecordId record);
+  [[gnu::cold]] void mark_lost(SentPool& pool, RecordId record);
+  [[gnu::cold]] void mark_resent(SentPool& pool, RecordId record, Instant now);
   /// After a timeout: everything that is not SACKed is lost (RFC 6298 (5.4), RFC 8985 section 6.3).
-  void mark_all_lost(SentPool& pool);
+  [[gnu::cold]] void mark_all_lost(SentPool& pool);
   /// The peer has thrown away text that it had reported (RFC 2018 section 8).
-  void forget_sacks(SentPool& pool);
+  [[gnu::cold]] void forget_sacks(SentPool& pool);
   /// The losses were none: what was deemed lost is in flight again.
-  void forget_losses(SentPool& pool);
+  [[gnu::cold]] void forget_losses(SentPool& pool);
   /// The first record that is lost and not sent again, or no_record.
   [[nodiscard]] RecordId first_lost(SentPool& pool) const;
 
   /// Cuts a record in two at `at`, which lies inside it. False when there is no memory for the second one.
-  bool split(SentPool& pool, RecordId record, SeqNum at);
+  [[gnu::cold]] bool split(SentPool& pool, RecordId record, SeqNum at);
 
  private:
-  void stretch_newest(SentPool& pool, SeqNum end, Instant now, bool push);
+  [[gnu::cold]] void stretch_newest(SentPool& pool, SeqNum end, Instant now, bool push);
 
   RecordId head_ = no_record;
   RecordId tail_ = no_record;

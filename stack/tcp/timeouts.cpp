@@ -42,7 +42,7 @@ Instant rto_from(const Tcb& tcb, const Environment& env, Instant now) {
 }
 
 // RFC 6298 (5.4) to (5.6).
-void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
+[[gnu::cold]] void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   if (now >= give_up_at(tcb, env)) return fail(tcb, env, Error::user_timeout);
   ++env.counters.retransmission_timeouts;
   enter_loss(tcb, env, now);
@@ -53,14 +53,14 @@ void retransmission_timeout(Tcb& tcb, Environment& env, Instant now) {
   arm_retransmission(tcb, env, now);
 }
 
-void reordering_timeout(Tcb& tcb, Environment& env, Instant now) {
+[[gnu::cold]] void reordering_timeout(Tcb& tcb, Environment& env, Instant now) {
   arm_retransmission(tcb, env, now);
   if (!rack_detect_loss(tcb, env, now) || tcb.recovery != Recovery::open) return;
   enter_recovery(tcb, env, tcb.outstanding(), now);
   reduce_proportionally(tcb, 0, false);
 }
 
-void loss_probe_timeout(Tcb& tcb, Environment& env, Instant now) {
+[[gnu::cold]] void loss_probe_timeout(Tcb& tcb, Environment& env, Instant now) {
   tcb.probe_loss = true;
   arm_retransmission(tcb, env, now);
 }
@@ -79,7 +79,7 @@ Duration loss_probe_timeout_of(const Tcb& tcb) {
   return tcb.outstanding() <= tcb.mss() ? twice + worst_delayed_ack : twice;
 }
 
-void persist_timeout(Tcb& tcb, Environment& env, Instant now) {
+[[gnu::cold]] void persist_timeout(Tcb& tcb, Environment& env, Instant now) {
   if (now >= give_up_at(tcb, env)) return fail(tcb, env, Error::user_timeout);
   tcb.probe_window = true;
   if (tcb.backoff < 255) ++tcb.backoff;
@@ -104,7 +104,7 @@ void timer_fires(Tcb& tcb, Environment& env, Instant now) {
 // MUST-26: only when nothing is outstanding and nothing was heard for the interval. Text that waits for a window is
 // watched already: its probes find out as much, and end at the user timeout. That, counted from the first probe, ends
 // this too.
-void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
+[[gnu::cold]] void keep_alive_timeout(Tcb& tcb, Environment& env, Instant now) {
   const ConnectionOptions& options = env.options(tcb);
   const bool is_watched = tcb.outstanding() > 0 || tcb.unsent() > 0;
   if (is_watched || now < after(tcb.heard_at, options.keep_alive_idle)) return watch_idle(tcb, env, now);

@@ -15,7 +15,7 @@ void handle_timeouts(Tcb& tcb, Environment& env, Instant now);
 void arm_retransmission(Tcb& tcb, const Environment& env, Instant now);
 /// The same, or before it a loss probe (RFC 8985 section 7.2) when the tail of a flight may be lost in silence.
 void arm_loss_timer(Tcb& tcb, const Environment& env, Instant now);
-void arm_persist(Tcb& tcb, const Environment& env, Instant now);
+[[gnu::cold]] void arm_persist(Tcb& tcb, const Environment& env, Instant now);
 /// Nothing is outstanding: no retransmission, no reordering timer. TIME-WAIT stays.
 void stop_timer(Tcb& tcb);
 /// Sets the slow timer for what an idle connection waits for: keep-alive, or a FIN that nobody wants any more.
