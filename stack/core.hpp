@@ -196,7 +196,7 @@ class Core {
   void ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, Instant now);
   [[gnu::cold]] void forget_detached_taps();
   void reply(const FourTuple& tuple, const wire::Segment& segment, const ConnectionOptions& options);
-  [[gnu::cold]] void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
+  void reply_with_reset(const FourTuple& tuple, const wire::Segment& segment);
 
   // landing.cpp: text that is read straight to its place.
   void note_long_text(std::uint32_t index, bool stamped);
@@ -248,7 +248,7 @@ class Core {
   void push_event(std::uint32_t index);
   [[gnu::cold]] void wake_starved();
   void fire_deadlines(Instant now);
-  [[gnu::cold]] std::optional<OutboundPacket> next_reply();
+  std::optional<OutboundPacket> next_reply();
   [[gnu::cold]] std::optional<OutboundPacket> next_icmp();
   std::optional<OutboundPacket> next_segment(Instant now);
   std::optional<OutboundPacket> build(const wire::Ipv4Header& ip, const wire::Segment& segment, std::size_t text_size,
@@ -264,7 +264,7 @@ class Core {
   void link_listener(std::uint32_t index);
   void unlink_listener(std::uint32_t index);
   [[nodiscard]] std::size_t listener_bucket(std::uint16_t port) const { return port & (listener_buckets_.size() - 1); }
-  [[gnu::cold]] void abort_slot(std::uint32_t index);
+  void abort_slot(std::uint32_t index);
   [[gnu::cold]] void abort_child(std::uint32_t index);
 
   Config config_;
@@ -302,6 +302,7 @@ class Core {
   std::pmr::vector<TapSlot> taps_;
   std::uint32_t watching_taps_ = 0;             // those with a callback for segments
   std::uint32_t tap_depth_ = 0;                 // callbacks of taps that are running
+  bool taps_to_forget_ = false;                 // one was detached meanwhile
   const wire::Segment* syn_in_hand_ = nullptr;  // the SYN that a tap is being asked about
 
   Ring<Reply> replies_;

@@ -297,6 +297,7 @@ std::optional<std::uint32_t> Core::attach_tap(TapCallbacks callbacks, TapFlags f
 
 void Core::detach_tap(std::uint32_t id) {
   taps_[id].in_use = false;
+  taps_to_forget_ = true;
   if (tap_depth_ == 0) forget_detached_taps();
 }
 

@@ -134,7 +134,7 @@ void Core::call_taps(Call call) {
   for (std::size_t i = 0; i < taps_.size(); ++i) {
     if (taps_[i].in_use) call(taps_[i].callbacks);
   }
-  if (--tap_depth_ == 0) forget_detached_taps();
+  if (--tap_depth_ == 0 && taps_to_forget_) forget_detached_taps();
 }
 
 bool Core::connection_takes(const wire::Ipv4Header& header, const wire::Segment& segment, Instant now) {
@@ -213,7 +213,7 @@ void Core::ask(TapSlot& tap, const SynInfo& syn, const wire::Segment& segment, I
   syn_in_hand_ = &segment;
   ++tap_depth_;
   tap.callbacks.unmatched_syn(syn, now);
-  if (--tap_depth_ == 0) forget_detached_taps();
+  if (--tap_depth_ == 0 && taps_to_forget_) forget_detached_taps();
   syn_in_hand_ = nullptr;
 }
 
@@ -227,6 +227,7 @@ Core::TapSlot* Core::suppressing_tap() {
 
 // A tap that was detached by its own callback is destroyed when no callback runs any more.
 void Core::forget_detached_taps() {
+  taps_to_forget_ = false;
   for (TapSlot& tap : taps_) {
     if (tap.in_use || !tap.callbacks.any()) continue;
     if (tap.callbacks.segment) --watching_taps_;

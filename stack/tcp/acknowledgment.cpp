@@ -350,7 +350,7 @@ bool is_one_segment(const Tcb& tcb, Environment& env) {
 }
 
 // All that was in flight has arrived. When nothing else was written, there is no flight any more.
-[[gnu::noinline]] void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
+void take_end_of_flight(Tcb& tcb, std::uint32_t text, Environment& env, Instant now) {
   const Instant sent_at = env.sent[tcb.flight->sent.head()].sent_at;
   tcb.snd.una = tcb.snd.nxt;
   tcb.syn_acked = true;

@@ -1,3 +1,4 @@
+#include <memory>
 #include <vector>
 
 #include "tests/support/catch.hpp"
@@ -32,18 +33,19 @@ TEST_CASE("Tap: hears of a RST that matched no connection, and of no other") {
   t.silence();
 }
 
-TEST_CASE("Tap: a callback may detach its own tap") {
+TEST_CASE("Tap: a callback may detach its own tap, and is let go when it has ended") {
   Scenario t;
   Tap tap;
-  int heard = 0;
+  const auto heard = std::make_shared<int>(0);
   TapCallbacks callbacks;
-  callbacks.unmatched_reset = [&](auto&&...) {
-    ++heard;
+  callbacks.unmatched_reset = [&tap, heard](auto&&...) {
+    ++*heard;
     tap.detach();
   };
   tap = t.stack().attach_tap(std::move(callbacks));
   t.between(81, 5000);
   t.inject("R 0:0(0)");
+  CHECK(heard.use_count() == 1);
   t.inject("R 0:0(0)");
-  CHECK(heard == 1);
+  CHECK(*heard == 1);
 }
