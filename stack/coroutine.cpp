@@ -96,9 +96,9 @@ void Executor::run(Instant now) {
   constexpr int rounds = 64;
   now_ = now;
   for (auto* place = observers_; place != nullptr; place = place->next()) place->owner().on_run(now);
-  for (int round = 0; round < rounds; ++round) {
-    const bool any_event = drain_events();
-    if (!resume_ready() && !any_event) return;
+  for (int round = 0; round < rounds && (stack_.has_events() || !ready_.empty()); ++round) {
+    drain_events();
+    resume_ready();
   }
 }
 
@@ -123,14 +123,11 @@ Executor::WaitPlace*& Executor::waiters_of(HandleId id) {
   return table[id.slot];
 }
 
-bool Executor::drain_events() {
-  bool any = false;
+void Executor::drain_events() {
   while (const auto event = stack_.next_event()) {
-    any = true;
     for (auto* place = observers_; place != nullptr; place = place->next()) place->owner().on_event(*event, now_);
     wake(*event);
   }
-  return any;
 }
 
 void Executor::wake(const Event& event) {
@@ -143,14 +140,9 @@ void Executor::wake(const Event& event) {
   }
 }
 
-bool Executor::resume_ready() {
-  bool any = false;
+void Executor::resume_ready() {
   ready_.next_batch();
-  while (Promise* task = ready_.pop()) {
-    any = true;
-    resume(Task::Handle::from_promise(*task));
-  }
-  return any;
+  while (Promise* task = ready_.pop()) resume(Task::Handle::from_promise(*task));
 }
 
 // Tasks that await each other take turns in this loop and not on each other's stack: compilers promise to turn

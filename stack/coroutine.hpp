@@ -177,9 +177,9 @@ class Executor {
   using OwnedPlace = detail::Place<Promise, detail::Owned>;
 
   WaitPlace*& waiters_of(HandleId id);
-  bool drain_events();
+  void drain_events();
   void wake(const Event& event);
-  bool resume_ready();
+  void resume_ready();
   void resume(Task::Handle task);
   void finish(Promise& task);
   void destroy_finished();

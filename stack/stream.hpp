@@ -29,7 +29,9 @@ class Stream {
   Stream() = default;
   Stream(Stream&& other) noexcept : stack_(std::exchange(other.stack_, nullptr)), id_(other.id_) {}
   Stream& operator=(Stream&& other) noexcept;
-  ~Stream() { reset(); }
+  ~Stream() {
+    if (stack_ != nullptr) reset();
+  }
 
   /// RECEIVE: moves up to buffer.size() octets of text. 0 (for a buffer that is not empty) is the end of text: the peer
   /// sent FIN. Errors: would_block, or what ended the connection.

@@ -59,12 +59,13 @@ void Timer::cancel() {
 EventLoop::EventLoop(Stack& stack, Device& device)
     : stack_(stack),
       device_(device),
+      can_wait_(device.fd() >= 0),
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
       next_token_(first_token) {
   checked(control(epoll_, EPOLL_CTL_ADD, wake_.get(), EPOLLIN, token_wake), "epoll_ctl");
   checked(control(epoll_, EPOLL_CTL_ADD, alarm_.fd(), EPOLLIN, token_alarm), "epoll_ctl");
-  if (device.fd() >= 0) checked(control(epoll_, EPOLL_CTL_ADD, device.fd(), EPOLLIN, token_device), "epoll_ctl");
+  if (can_wait_) checked(control(epoll_, EPOLL_CTL_ADD, device.fd(), EPOLLIN, token_device), "epoll_ctl");
 }
 
 EventLoop::~EventLoop() = default;
@@ -102,17 +103,16 @@ bool EventLoop::more_packets_are_likely(Instant time) const {
 // Why all at once where nothing would tell us of packets that we left there: a device without a descriptor is always
 // asked for another.
 int EventLoop::receive_packets(Instant time) {
-  const bool can_wait = device_.fd() >= 0;
   int taken = 0;
-  bool last_was_full = false;
+  std::size_t last_size = 0;
   do {
     const auto size = device_.deliver(stack_, time);
     arrivals_.asked(size.has_value());
     if (!size) break;
-    last_was_full = *size >= device_.mtu();
-  } while (++taken < longest_burst && (!can_wait || arrivals_.are_likely()));
+    last_size = *size;
+  } while (++taken < longest_burst && (!can_wait_ || arrivals_.are_likely()));
   if (taken > 0) last_packet_ = time;
-  if (can_wait) linger_.turned(taken, last_was_full, time);
+  if (can_wait_) linger_.turned(taken, last_size >= device_.mtu(), time);
   return taken;
 }
 

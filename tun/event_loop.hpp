@@ -138,6 +138,7 @@ class EventLoop {
 
   Stack& stack_;
   Device& device_;
+  const bool can_wait_;  ///< for the device
   Arrivals arrivals_;
   Linger linger_;
   Duration busy_poll_{};

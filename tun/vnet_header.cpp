@@ -1,7 +1,6 @@
 #include "tun/vnet_header.hpp"
 
 #include <bit>
-#include <optional>
 
 #include "stack/wire/ipv4.hpp"
 #include "stack/wire/segment.hpp"
@@ -29,48 +28,23 @@ constexpr std::uint8_t gso_none = 0;
 constexpr std::uint8_t gso_tcp4 = 1;
 constexpr std::uint8_t gso_ecn = 0x80;
 
-/// Where an IPv4 packet keeps its transport checksum; nothing when it has none that a device may leave unfinished.
-struct ChecksumPlace {
-  std::size_t start;
-  std::size_t offset;
-};
-
-std::optional<ChecksumPlace> checksum_place(Bytes packet) {
-  if (packet.size() < wire::ipv4_header_size) return std::nullopt;
-  const std::size_t start = (wire::load8(packet, 0) & 0xfu) * 4u;
+/// Whether an IPv4 packet keeps a transport checksum there, and one that a device may leave unfinished.
+bool is_checksum_place(Bytes packet, std::size_t start, std::size_t offset) {
+  if (packet.size() < wire::ipv4_header_size) return false;
+  const std::size_t header_size = (wire::load8(packet, 0) & 0xfu) * 4u;
   const bool is_fragment = (wire::load16(packet, 6) & 0x3fff) != 0;
-  if (start < wire::ipv4_header_size || is_fragment) return std::nullopt;
+  if (start != header_size || start < wire::ipv4_header_size || is_fragment) return false;
   switch (wire::load8(packet, 9)) {
     case wire::protocol_tcp:
-      if (packet.size() < start + wire::tcp_header_size) return std::nullopt;
-      return ChecksumPlace{start, tcp_checksum_offset};
+      return offset == tcp_checksum_offset && packet.size() >= start + wire::tcp_header_size;
     case wire::protocol_udp:
-      if (packet.size() < start + 8) return std::nullopt;
-      return ChecksumPlace{start, udp_checksum_offset};
+      return offset == udp_checksum_offset && packet.size() >= start + 8;
     default:
-      return std::nullopt;
+      return false;
   }
 }
 
 bool is_ipv4(Bytes packet) { return !packet.empty() && wire::load8(packet, 0) >> 4 == 4; }
-
-std::expected<bool, VnetError> parse_checksum(const Fields& header, Bytes packet) {
-  if ((header.flags & flag_needs_checksum) == 0) return false;
-  const auto place = checksum_place(packet);
-  if (!place || header.csum_start != place->start || header.csum_offset != place->offset) {
-    return std::unexpected(VnetError::bad_checksum_place);
-  }
-  return true;
-}
-
-std::expected<std::uint16_t, VnetError> parse_gso(const Fields& header) {
-  if (header.gso_type == gso_none) return std::uint16_t{0};
-  if ((header.gso_type & ~gso_ecn) != gso_tcp4) {
-    return std::unexpected(VnetError::unknown_gso_type);
-  }
-  if (header.gso_size == 0) return std::unexpected(VnetError::bad_gso_size);
-  return header.gso_size;
-}
 
 }  // namespace
 
@@ -81,14 +55,15 @@ std::expected<Offload, VnetError> parse_vnet_header(const VnetHeader& bytes, Byt
     return std::unexpected(VnetError::unknown_flags);
   }
   if (!is_ipv4(packet)) return Offload{};
-  const auto partial = parse_checksum(header, packet);
-  if (!partial) return std::unexpected(partial.error());
-  const auto gso_size = parse_gso(header);
-  if (!gso_size) return std::unexpected(gso_size.error());
-  if (*gso_size != 0 && (!*partial || wire::load8(packet, 9) != wire::protocol_tcp)) {
-    return std::unexpected(VnetError::gso_not_partial);
+  const bool partial = (header.flags & flag_needs_checksum) != 0;
+  if (partial && !is_checksum_place(packet, header.csum_start, header.csum_offset)) {
+    return std::unexpected(VnetError::bad_checksum_place);
   }
-  return Offload{.checksum_partial = *partial, .gso_size = *gso_size};
+  if (header.gso_type == gso_none) return Offload{.checksum_partial = partial};
+  if ((header.gso_type & ~gso_ecn) != gso_tcp4) return std::unexpected(VnetError::unknown_gso_type);
+  if (header.gso_size == 0) return std::unexpected(VnetError::bad_gso_size);
+  if (!partial || wire::load8(packet, 9) != wire::protocol_tcp) return std::unexpected(VnetError::gso_not_partial);
+  return Offload{.checksum_partial = true, .gso_size = header.gso_size};
 }
 
 VnetHeader emit_vnet_header(const OutboundPacket& packet) {

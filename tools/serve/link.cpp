@@ -27,13 +27,16 @@ Link::Link(const ServeOptions& options, const Link& first, unsigned number)
 
 void Link::wrap(const ServeOptions& options, unsigned number) {
   if (writer_) capture_.emplace(*device_, *writer_);
-  if (!options.faults) return;
-  tun::FaultOptions faults = *options.faults;
-  faults.seed += number;
-  injector_.emplace(top(), faults);
+  if (options.faults) {
+    tun::FaultOptions faults = *options.faults;
+    faults.seed += number;
+    injector_.emplace(top(), faults);
+  }
+  if (options.queues > 1) sharing_.emplace(top());
 }
 
 tun::Device& Link::top() {
+  if (sharing_) return *sharing_;
   if (injector_) return *injector_;
   if (capture_) return *capture_;
   return *device_;

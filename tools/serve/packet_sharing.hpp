@@ -1,7 +1,7 @@
 // Packets for a stack of several queues that only one of them gets. The kernel keeps a flow on its queue, but of some
 // packets it cannot tell the flow: an ICMP error is a packet of its own, and only the first of a segment's fragments
 // has the ports. It sees the addresses, and they come in on whichever queue those fall to. So each queue shows such
-// packets to the others, for whoever has the flow. Read next: queue.hpp.
+// packets to the others, for whoever has the flow. Read next: link.hpp, whose top it is.
 #pragma once
 
 #include <functional>

@@ -42,7 +42,7 @@ bool is_closed(State state) {
 }  // namespace
 
 Queue::Queue(const ServeOptions& options, Journal& journal)
-    : link_(options), stack_(configuration(options, link_)), loop_(stack_, device_) {
+    : link_(options), stack_(configuration(options, link_)), loop_(stack_, link_.top()) {
   begin(options, journal);
 }
 
@@ -50,7 +50,7 @@ Queue::Queue(const ServeOptions& options, Journal& journal, const Queue& first, 
     : number_(number),
       link_(options, first.link_, number),
       stack_(configuration(options, link_)),
-      loop_(stack_, device_) {
+      loop_(stack_, link_.top()) {
   begin(options, journal);
 }
 

@@ -1,8 +1,8 @@
 // One queue of the device of `backstop serve`, and all that serves what comes in there: a stack, the loop that drives
 // it, listeners and fallback rules. The kernel keeps a flow on the queue where it was answered, so queues have nothing
 // in common but the journal and the capture. The first one runs on the caller's thread, the others on their own.
-// Read next: serving.hpp, what runs on the stack; link.hpp, what is below it; packet_sharing.hpp, what goes
-// between them.
+// Read next: serving.hpp, what runs on the stack; link.hpp, what is below it; packet_sharing.hpp, what queues tell each
+// other.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,6 @@
 #include "tools/serve/journal.hpp"
 #include "tools/serve/link.hpp"
 #include "tools/serve/options.hpp"
-#include "tools/serve/packet_sharing.hpp"
 #include "tools/serve/serving.hpp"
 #include "tun/event_loop.hpp"
 
@@ -44,7 +43,7 @@ class Queue {
   /// Throws what ended that thread.
   void check() const;
   /// Has the packets that come in here, though they may be another queue's, shown to others. Before anybody runs.
-  void share_packets(PacketSharing::Show show) { device_.show_to(std::move(show)); }
+  void share_packets(PacketSharing::Show show) { link_.share_packets(std::move(show)); }
   /// Takes one that came in elsewhere. Any thread.
   void take_shared(Bytes packet);
   /// Any thread.
@@ -67,7 +66,6 @@ class Queue {
 
   const unsigned number_ = 0;
   Link link_;
-  PacketSharing device_{link_.top()};
   Stack stack_;
   tun::EventLoop loop_;
   std::optional<Serving> serving_;  // after the loop: its tasks watch descriptors there
