@@ -200,7 +200,7 @@ class Core {
 
   // landing.cpp: text that is read straight to its place.
   void note_long_text(std::uint32_t index, bool stamped);
-  void expect_no_long_text();
+  void note_unlikely();
   bool is_likely_next(const wire::PlainSegment& segment);
 
   // syn_cookies.cpp: answers that keep nothing.
@@ -312,6 +312,7 @@ class Core {
   std::uint32_t long_text_last_ = none;            // whose the last long text was
   std::uint32_t likely_next_ = none;               // whose the next one is, since the last two were
   bool likely_stamped_ = false;                    // whether its segments have timestamps
+  std::uint32_t unlikely_in_a_row_ = 0;            // packets that were not what was likely
   std::uint32_t landing_ = none;                   // whose receive queue has places for text that has not come yet
   std::size_t landing_size_ = 0;                   // octets of these
   std::pmr::vector<MutableBytes> landing_pieces_;  // scratch for them

@@ -21,9 +21,13 @@ void Core::note_long_text(std::uint32_t index, bool stamped) {
   likely_next_ = long_text_last_ == index ? index : none;
   likely_stamped_ = stamped;
   long_text_last_ = index;
+  unlikely_in_a_row_ = 0;
 }
 
-void Core::expect_no_long_text() { likely_next_ = long_text_last_ = none; }
+// A short packet, or another connection's, may come in between. Two in a row: the stream has ended.
+void Core::note_unlikely() {
+  if (++unlikely_in_a_row_ == 2) likely_next_ = long_text_last_ = none;
+}
 
 Landing Core::landing() {
   if (likely_next_ == none || landing_pieces_.empty() || !slots_[likely_next_].in_use) return {};
@@ -45,7 +49,7 @@ bool Core::receive_landed(const InboundPacket& packet, Instant now) {
   const auto segment = may_be_likely ? wire::parse_plain_segment(packet.bytes) : std::nullopt;
   if (!segment || !is_likely_next(*segment)) {
     release_landing();
-    expect_no_long_text();
+    note_unlikely();
     return false;
   }
   now_ = now;
@@ -54,8 +58,12 @@ bool Core::receive_landed(const InboundPacket& packet, Instant now) {
   const std::uint32_t index = landing_;
   tcp::placed_segment_arrives(slots_[index].tcb, *segment, environment_, now);
   release_landing();
-  if (!segment->text.empty() && segment->text.size() < long_text) expect_no_long_text();
   settle_slot(index);
+  if (segment->text.size() >= long_text) {
+    note_long_text(index, segment->stamped);
+  } else if (!segment->text.empty()) {
+    note_unlikely();
+  }
   return true;
 }
 
