@@ -230,7 +230,10 @@ class Story {
       : random{seed}, sides_{side(one, seed), side(other, seed)} {
     const wire::Segment syn = syn_from_peer(random, now);
     const SeqNum iss{static_cast<std::uint32_t>(random.next())};
-    for (Side& each : sides_) open == Open::passive ? each.open(syn, iss, now) : each.connect(iss, now);
+    for (Side& each : sides_) {
+      if (open == Open::passive) each.open(syn, iss, now);
+      if (open == Open::active) each.connect(iss, now);
+    }
   }
 
   [[nodiscard]] const Tcb& tcb() const { return sides_[0].tcb; }
