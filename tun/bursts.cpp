@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "stack/poll.hpp"
-
 namespace backstop::tun {
 
 // Asking again what has been asked in vain teaches nothing; what comes then has come by itself, as after sleeping.
