@@ -23,6 +23,16 @@ void Arrivals::waited(Duration time) {
   begin(behind_sleep_);
 }
 
+// Sending begins anew, and what was worth no try would never be tried again, though a stream may have begun since.
+void Arrivals::sent() {
+  constexpr int most_not_asked = 101;  // Why: rare enough to cost nothing, and no multiple of a usual story's length
+  if (!is_empty_ && score() < enough && ++not_asked_ == most_not_asked) {
+    score() = enough;
+    not_asked_ = 0;
+  }
+  begin(behind_sent_);
+}
+
 void Arrivals::begin(Scores& scores) {
   scores_ = &scores;
   taken_ = 0;

@@ -20,7 +20,7 @@ class Arrivals {
   [[nodiscard]] bool are_likely() const { return !is_empty_ && score() >= enough; }
   /// The device was asked. What it then had is `found`.
   void asked(bool found);
-  void sent() { begin(behind_sent_); }
+  void sent();
   /// It was waited for packets, in place of asking.
   void waited(Duration time);
 
@@ -37,6 +37,7 @@ class Arrivals {
   Scores behind_sent_ = first_scores;
   Scores behind_sleep_ = first_scores;
   Scores* scores_ = &behind_sleep_;
+  int not_asked_ = 0;  ///< times that something was sent where it was worth no try
   std::uint8_t taken_ = 0;
   bool is_empty_ = false;  ///< it was asked in vain, and nothing has happened since
 };
