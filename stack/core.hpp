@@ -86,7 +86,7 @@ class Core {
 
  private:
   static constexpr std::uint32_t none = 0xffff'ffff;
-  // Why: to copy less than this costs no more than to tell a device where each of the blocks lies.
+  // Why: less is copied soon, and to tell a device where each of the blocks lies has a price of its own.
   static constexpr std::size_t long_text = 16'384;
 
   struct Slot {

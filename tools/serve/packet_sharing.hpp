@@ -14,7 +14,7 @@ namespace backstop::tools {
 /// with a fragment of a TCP segment.
 bool is_of_any_queue(Bytes packet);
 
-/// A device that shows each packet of that kind which comes in to somebody.
+/// A device that shows each packet of that kind which comes in to somebody. So all are read in one piece.
 class PacketSharing final : public tun::Device {
  public:
   using Show = std::function<void(Bytes packet)>;
@@ -26,10 +26,6 @@ class PacketSharing final : public tun::Device {
     const auto packet = inner_.receive();
     if (packet && show_ && is_of_any_queue(packet->bytes)) show_(packet->bytes);
     return packet;
-  }
-  // Why: what is shown to somebody must be in one piece.
-  std::optional<std::size_t> deliver(Stack& stack, Instant now) override {
-    return show_ ? Device::deliver(stack, now) : inner_.deliver(stack, now);
   }
   void send(const OutboundPacket& packet) override { inner_.send(packet); }
   [[nodiscard]] int fd() const override { return inner_.fd(); }
